@@ -1,0 +1,250 @@
+"""Files in, embeddings out.
+
+Every encoder has the same few members: `encode(paths)` gives one unit-length row per file, `dim`
+says how many numbers a row has, `name` what the encoder is called, and `fingerprint` changes
+whenever its vectors would.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from torchvision.models import ResNet18_Weights, resnet18
+from torchvision.transforms import functional
+from tqdm import tqdm
+
+from course_utils.media import MediaError, read_image
+from course_utils.session import is_live
+from course_utils.weights import load_weights
+
+
+def pick_device() -> torch.device:
+    """Return the fastest device that PyTorch can use here: CUDA, Apple's MPS, or the CPU.
+
+    Introduced in notebook 1.
+    """
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def pick_precision(device: torch.device) -> torch.dtype:
+    """Return bfloat16 where the hardware multiplies matrices in it, else float32.
+
+    On processors that only know bfloat16 as vector instructions, without AMX, it was measured to
+    be slower than float32.
+
+    Introduced in notebook 1.
+    """
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    if device.type == "cpu" and torch.cpu.get_capabilities().get("amx_bf16", False):
+        return torch.bfloat16
+    return torch.float32
+
+
+class ImageEncoder:
+    """ResNet-18 without its last layer: a picture becomes 512 numbers.
+
+    Pictures are prepared as the official weights expect (resize the short side to 256 pixels, crop
+    the central 224 x 224, normalise each colour), whichever weights are in use.
+
+    Attributes:
+        name: `ResNet-18`.
+        space: `image`; only vectors of one space and one fingerprint can be compared.
+        dim: 512.
+        device: where the network runs.
+        weights: where its parameters come from (`course_utils.weights.Weights`).
+        fingerprint: 12 hexadecimal digits that stand for architecture, weights, preprocessing and
+            precision.
+
+    Source: He et al., Deep Residual Learning for Image Recognition (2015),
+    https://arxiv.org/abs/1512.03385
+    Introduced in notebook 1.
+    """
+
+    name, space, dim = "ResNet-18", "image", 512
+
+    def __init__(
+        self,
+        device: str | torch.device | None = None,
+        precision: str = "fp32",
+        batch_size: int = 16,
+        fast_decode: bool = True,
+        progress: bool = True,
+    ):
+        """Load the network.
+
+        Args:
+            device: `cpu`, `cuda` or `mps`; None picks the fastest there is.
+            precision: `fp32`; `bf16` (half the memory traffic, a little rounding); or `auto`,
+                which takes bf16 only where the hardware is made for it.
+            batch_size: how many pictures go through the network at once.
+            fast_decode: let the JPEG decoder shrink photos whose short side is over 1,024 pixels
+                while it reads them.
+            progress: show a bar when somebody is watching.
+
+        Raises:
+            ValueError: an argument has a value that it cannot have.
+            WeightsError: no usable weights (see `course_utils.weights`).
+        """
+        dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16}
+        if precision not in (*dtypes, "auto"):
+            raise ValueError(f"precision is {precision!r}; it may be fp32, bf16 or auto.")
+        if batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}; it must be at least 1.")
+        self.device = torch.device(device) if device else pick_device()
+        self.dtype = dtypes.get(precision) or pick_precision(self.device)
+        self.batch_size, self.progress = batch_size, progress
+        self.preprocessing = ResNet18_Weights.IMAGENET1K_V1.transforms()
+        # Twice the size that is needed, so that the resize after it still sees enough pixels.
+        self.draft_side = 2 * self.preprocessing.resize_size[0] if fast_decode else None
+
+        self.weights = load_weights("resnet18")
+        network = resnet18()
+        network.load_state_dict(self.weights.state)
+        network.fc = torch.nn.Identity()  # remove the last layer: what goes in comes out
+        # Channels-last is the memory order that convolutions are fastest in.
+        layout = torch.contiguous_format if self.device.type == "mps" else torch.channels_last
+        self.network = (
+            network.eval().requires_grad_(False).to(self.device, self.dtype, memory_format=layout)
+        )
+        self.layout = layout
+
+        identity = (self.name, self.weights.sha256, str(self.preprocessing), str(self.draft_side),
+                    str(self.dtype))  # fmt: skip
+        self.fingerprint = hashlib.sha256("|".join(identity).encode()).hexdigest()[:12]
+
+    def encode(
+        self, paths: Sequence[str | Path], problems: list[MediaError] | None = None
+    ) -> np.ndarray:
+        """Return the embeddings of picture files.
+
+        Files are decoded in threads beside the network, a batch or two ahead of it, so that memory
+        does not grow with their number.
+
+        Args:
+            paths: n files.
+            problems: a list to which the errors of unusable files are added; their rows are then
+                left out. Without it, such files raise an error, after all files have been tried.
+
+        Returns:
+            float32 of shape (n, 512); every row has length 1.
+
+        Raises:
+            MediaError: files are unusable and `problems` was not given; the message names each.
+        """
+        return self._encode(paths, problems, self._embed)
+
+    def cells(self, paths: Sequence[str | Path]) -> np.ndarray:
+        """Return what the network has just before averaging: one vector for each place.
+
+        Returns:
+            float32 of shape (n, 7, 7, 512), rows from top to bottom, columns from left to right.
+            The mean over the 7 x 7 places, made unit length, is the embedding.
+
+        Raises:
+            MediaError: a file is unusable.
+        """
+        return self._encode(paths, None, self._cells)
+
+    def embed(self, catalog):
+        """Encode the items of a catalog and leave out those that cannot be read.
+
+        Args:
+            catalog: a `course_utils.catalog.Catalog` of n items.
+
+        Returns:
+            The catalog of the m <= n readable items, and their embeddings of shape (m, 512). Each
+            item left out is printed with the reason.
+        """
+        problems: list[MediaError] = []
+        vectors = self.encode(catalog.paths, problems)
+        for problem in problems:
+            print(f"Left out: {problem}")
+        bad = {problem.path for problem in problems}
+        return catalog[[path not in bad for path in catalog.paths]], vectors
+
+    def prepare(self, path: str | Path) -> torch.Tensor:
+        """Return a picture as the network takes it but for normalising: uint8 (3, 224, 224)."""
+        steps = self.preprocessing
+        picture = read_image(path, draft_side=self.draft_side)
+        picture = functional.resize(
+            picture, steps.resize_size, interpolation=steps.interpolation, antialias=steps.antialias
+        )
+        return functional.pil_to_tensor(functional.center_crop(picture, steps.crop_size))
+
+    def normalize(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Turn uint8 pictures (b, 3, 224, 224) into the numbers that the network was trained on."""
+        steps = self.preprocessing
+        pictures = pictures.to(self.device).to(torch.float32).div_(255)
+        pictures = functional.normalize(pictures, steps.mean, steps.std, inplace=True)
+        return pictures.to(self.dtype).contiguous(memory_format=self.layout)
+
+    def _embed(self, batch: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.normalize(self.network(batch).float().flatten(1), dim=1)
+
+    def _cells(self, batch: torch.Tensor) -> torch.Tensor:
+        for name, layer in self.network.named_children():
+            if name == "avgpool":
+                break
+            batch = layer(batch)
+        return batch.float().permute(0, 2, 3, 1)  # (b, 512, 7, 7) -> (b, 7, 7, 512)
+
+    def _encode(self, paths, problems, compute) -> np.ndarray:
+        if isinstance(paths, (str, Path)):
+            raise TypeError("encode takes a list of paths; write encode([path]) for one file.")
+        found: list[MediaError] = []
+        rows = []
+        with torch.inference_mode():
+            for batch in self._batches(list(paths), found):
+                rows.append(compute(self.normalize(batch)).cpu().numpy())
+            if not rows:  # nothing to encode: no rows, of the right width
+                blank = torch.zeros(1, 3, 224, 224, dtype=torch.uint8)
+                rows.append(compute(self.normalize(blank)).cpu().numpy()[:0])
+        if found and problems is None:
+            if len(found) == 1:
+                raise found[0]
+            listed = "\n".join(f"  {error}" for error in found)
+            raise MediaError(
+                found[0].path,
+                f"and {len(found) - 1} more of {len(paths)} files cannot be used",
+                f"each for its own reason:\n{listed}\nRemove them or pass a list as `problems`",
+            )
+        if problems is not None:
+            problems.extend(found)
+        return np.concatenate(rows)
+
+    def _batches(self, paths: list, found: list[MediaError]) -> Iterator[torch.Tensor]:
+        """Yield batches of prepared pictures, decoding ahead in two threads."""
+        bar = tqdm(total=len(paths), unit="file", disable=not (self.progress and is_live()))
+        waiting: deque = deque()
+        ready: list[torch.Tensor] = []
+        todo = iter(paths)
+        with ThreadPoolExecutor(2) as pool, bar:
+            try:
+                while True:
+                    while len(waiting) < 2 * self.batch_size and (path := next(todo, None)):
+                        waiting.append(pool.submit(self.prepare, path))
+                    if not waiting:
+                        break
+                    try:
+                        ready.append(waiting.popleft().result())
+                    except MediaError as error:
+                        found.append(error)
+                    bar.update()
+                    if len(ready) == self.batch_size:
+                        yield torch.stack(ready)
+                        ready = []
+                if ready:
+                    yield torch.stack(ready)
+            finally:  # also when the learner presses stop
+                pool.shutdown(cancel_futures=True)

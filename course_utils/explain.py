@@ -1,0 +1,59 @@
+"""Which part of a picture made the match: exactly, not by guessing.
+
+The network ends in an average: an embedding is the mean of the vectors of 7 x 7 places. A cosine is
+a dot product, and the dot product of a mean is the mean of the dot products. So a cosine splits
+into one share for each place, and the shares add up to it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from course_utils.search import unit_length
+
+
+def cell_shares(cells: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Split the cosine between a picture and another embedding into the picture's places.
+
+    Args:
+        cells: the picture's vectors before averaging, shape (rows, columns, d).
+        other: the embedding that it is compared with, shape (d,).
+
+    Returns:
+        The shares, shape (rows, columns). Their sum is the cosine between `other` and the
+        picture's embedding. A share can be negative if embeddings can.
+
+    Raises:
+        ValueError: the dimensions differ or a vector is all zeros.
+
+    Introduced in notebook 1.
+    """
+    cells = np.asarray(cells, dtype=np.float64)
+    if cells.shape[-1] != np.shape(other)[-1]:
+        raise ValueError(
+            f"The places have {cells.shape[-1]} numbers each, the other embedding "
+            f"{np.shape(other)[-1]}; both must come from one encoder."
+        )
+    mean = cells.reshape(-1, cells.shape[-1]).mean(axis=0)
+    unit_length(mean)  # says so if the picture has no direction
+    places = cells.shape[0] * cells.shape[1]
+    return cells @ unit_length(other) / (places * np.linalg.norm(mean))
+
+
+def explain_match(encoder, query, match) -> tuple[np.ndarray, np.ndarray, float]:
+    """Split the cosine of two picture files into shares of the places of each.
+
+    Args:
+        encoder: an `ImageEncoder`.
+        query: a picture file.
+        match: another one.
+
+    Returns:
+        The query's shares (7, 7), the match's shares (7, 7), and the cosine, to which each of the
+        two adds up.
+
+    Introduced in notebook 1.
+    """
+    cells = encoder.cells([query, match])
+    first, second = unit_length(cells.mean(axis=(1, 2)))
+    return cell_shares(cells[0], second), cell_shares(cells[1], first), float(first @ second)
