@@ -81,7 +81,7 @@ class Catalog:
             )
         fields = list(Item.__dataclass_fields__)
         items = []
-        with file.open(encoding="utf-8", newline="") as lines:
+        with file.open(encoding="utf-8-sig", newline="") as lines:  # with or without Excel's mark
             for row in csv.DictReader(lines):
                 if missing := [name for name in fields if row.get(name) is None]:
                     raise ValueError(f"{file.name} lacks the column(s) {', '.join(missing)}.")
@@ -94,6 +94,8 @@ class Catalog:
                         "fetch the project's data/ folder again."
                     )
                 items.append(Item(**row))
+        if not items:
+            raise ValueError(f"{file.name} lists no files; fetch the project's data/ folder again.")
         return cls(items)
 
     @classmethod

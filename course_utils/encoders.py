@@ -11,6 +11,8 @@ import hashlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -202,10 +204,12 @@ class ImageEncoder:
     def _encode(self, paths, problems, compute) -> np.ndarray:
         if isinstance(paths, (str, Path)):
             raise TypeError("encode takes a list of paths; write encode([path]) for one file.")
+        paths = list(paths)
         found: list[MediaError] = []
         rows = []
-        with torch.inference_mode():
-            for batch in self._batches(list(paths), found):
+        # Closing stops the decoding at once, also when the learner presses stop.
+        with torch.inference_mode(), closing(self._batches(paths, found)) as batches:
+            for batch in batches:
                 rows.append(compute(self.normalize(batch)).cpu().numpy())
             if not rows:  # nothing to encode: no rows, of the right width
                 blank = torch.zeros(1, 3, 224, 224, dtype=torch.uint8)
@@ -232,7 +236,7 @@ class ImageEncoder:
         with ThreadPoolExecutor(2) as pool, bar:
             try:
                 while True:
-                    while len(waiting) < 2 * self.batch_size and (path := next(todo, None)):
+                    for path in islice(todo, 2 * self.batch_size - len(waiting)):
                         waiting.append(pool.submit(self.prepare, path))
                     if not waiting:
                         break
@@ -246,5 +250,5 @@ class ImageEncoder:
                         ready = []
                 if ready:
                     yield torch.stack(ready)
-            finally:  # also when the learner presses stop
+            finally:
                 pool.shutdown(cancel_futures=True)

@@ -101,10 +101,16 @@ def evaluate(
             f"There are {len(vectors)} vectors, {len(labels)} labels and {len(sources)} sources; "
             "each vector needs one of each."
         )
+    if query_vectors is not None and len(query_vectors) != len(vectors):
+        raise ValueError(
+            f"There are {len(query_vectors)} query vectors and {len(vectors)} items; "
+            "each item needs one."
+        )
     scores = cosine_similarity(vectors if query_vectors is None else query_vectors, vectors)
     queries = np.arange(len(labels))
     if query_labels is not None:
-        queries = queries[np.isin(labels, list(query_labels))]
+        wanted = [query_labels] if isinstance(query_labels, str) else list(query_labels)
+        queries = queries[np.isin(labels, wanted)]
     precision, average = [], []
     for query in queries:
         others = np.flatnonzero(sources != sources[query])
@@ -195,7 +201,9 @@ def occurrences(vectors: np.ndarray, k: int = 5) -> np.ndarray:
     Source: Radovanovic et al., Hubs in Space (2010), https://jmlr.org/papers/v11/radovanovic10a.html
     Introduced in notebook 1.
     """
+    if k < 1:
+        raise ValueError(f"k is {k}; ask for at least one result.")
     scores = cosine_similarity(vectors, vectors)
-    np.fill_diagonal(scores, -np.inf)
-    best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    np.fill_diagonal(scores, -np.inf)  # an item is last in its own list, and then left out
+    best = np.argsort(-scores, axis=1, kind="stable")[:, : min(k, len(scores) - 1)]
     return np.bincount(best.ravel(), minlength=len(vectors))

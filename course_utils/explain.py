@@ -36,7 +36,7 @@ def cell_shares(cells: np.ndarray, other: np.ndarray) -> np.ndarray:
         )
     mean = cells.reshape(-1, cells.shape[-1]).mean(axis=0)
     unit_length(mean)  # says so if the picture has no direction
-    places = cells.shape[0] * cells.shape[1]
+    places = cells.size // cells.shape[-1]
     return cells @ unit_length(other) / (places * np.linalg.norm(mean))
 
 

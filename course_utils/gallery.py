@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from course_utils.catalog import Catalog, Item
-from course_utils.media import MediaError, jpeg_bytes, read_image
+from course_utils.media import MediaError, check_file, jpeg_bytes, read_image
 from course_utils.plots import Picture, contact_sheet, label_color
 from course_utils.search import top_k
 from course_utils.session import is_live
@@ -35,7 +35,7 @@ def _thumbnail(path: Path, changed: int) -> bytes:
 
 def thumbnail(path: Path) -> bytes:
     """Return a small JPEG of a picture file, made once for as long as the file stays the same."""
-    return _thumbnail(path, path.stat().st_mtime_ns)
+    return _thumbnail(path, check_file(path).stat().st_mtime_ns)
 
 
 class Gallery:
@@ -126,13 +126,18 @@ class Gallery:
         lines = [f"Query: {self.query_item.name} ({self.query_item.label})", "rank  cosine  item"]
         for rank, (position, score) in enumerate(self.ranking(), 1):
             item = self.catalog[position]
-            lines.append(f"{rank:4}  {score:6.2f}  {item.name} ({item.label})")
+            lines.append(f"{rank:4}  {score:6.2f}  {item.name} ({item.label}){self._above(score)}")
         return "\n".join(lines)
+
+    def _above(self, score: float) -> str:
+        """Return how many random pairs a cosine beats, in words, if the gallery has a scale."""
+        return f", above {self.scale.percentile(score):.0f} %" if self.scale else ""
 
     def picture(self) -> Picture:
         """Return the ranking as a picture with all ranks and scores."""
         cards = [
-            (_open(self.catalog[i].path), self.catalog[i], score) for i, score in self.ranking()
+            (_open(self.catalog[i].path), self.catalog[i], score, self._above(score))
+            for i, score in self.ranking()
         ]
         query = (_open(self.query_item.path), self.query_item)
         return contact_sheet(query, cards, self.text(), self.heading)
@@ -280,11 +285,10 @@ class Gallery:
             image = html.escape(str(error))
         bar = ""
         if score is not None:
-            above = f", above {self.scale.percentile(score):.0f} %" if self.scale else ""
             bar = (
                 f'<div class="cg-bar"><div style="width:{100 * max(0.0, score):.0f}%;'
                 f'background:{color}"></div></div>'
-                f'<div class="cg-score">cosine {score:.2f}{above}</div>'
+                f'<div class="cg-score">cosine {score:.2f}{self._above(score)}</div>'
             )
         return (
             f'<figure>{image}<figcaption><div class="cg-label">'

@@ -154,8 +154,10 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith("I;16"):  # 16 bits a pixel: keep the upper 8
         picture = Image.fromarray((np.asarray(picture).astype(np.uint16) >> 8).astype(np.uint8))
     elif picture.mode in ("I", "F"):  # 32 bits a pixel have no fixed range: stretch to 0..255
-        values = np.nan_to_num(np.asarray(picture, dtype=np.float64))
-        low, high = values.min(), values.max()
+        values = np.asarray(picture, dtype=np.float64)
+        finite = values[np.isfinite(values)]
+        low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
+        values = np.nan_to_num(values, nan=low, posinf=high, neginf=low)
         picture = Image.fromarray(np.uint8(255 * (values - low) / (high - low or 1)))
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")

@@ -145,11 +145,10 @@ def similarity_matrix(scores: np.ndarray, labels: Sequence[str], title: str = ""
         axis.tick_params(length=0)
         axis.set_title(title)
     same = (labels[:, None] == labels) & ~np.eye(len(labels), dtype=bool)
-    different = labels[:, None] != labels
-    alt = (
-        f"Square of {len(labels)} x {len(labels)} cosines in blocks of labels; mean inside a label "
-        f"{scores[same].mean():.2f}, between labels {scores[different].mean():.2f}."
-    )
+    parts = {"inside a label": same, "between labels": labels[:, None] != labels}
+    means = [f"{where} {scores[m].mean():.2f}" for where, m in parts.items() if m.any()]
+    n = len(labels)
+    alt = f"Square of {n} x {n} cosines in blocks of labels; mean {', '.join(means)}."
     return Picture.of(figure, alt)
 
 
@@ -290,7 +289,7 @@ def contact_sheet(
 
     Args:
         query: (picture, item) of the query.
-        cards: (picture, item, cosine) of each match, best first.
+        cards: (picture, item, cosine, note on the cosine) of each match, best first.
         text: the same ranking as a table in words.
         heading: a line above.
         columns: how many matches beside each other.
@@ -304,20 +303,18 @@ def contact_sheet(
         axes = figure.subplots(rows, columns + 1, squeeze=False)
         for axis in axes.ravel():
             axis.axis("off")
-        _card(axes[0, 0], *query, f"query: {query[1].label}", None)
-        for i, (picture, item, score) in enumerate(cards):
+        _card(axes[0, 0], *query, f"query: {query[1].label}")
+        for i, (picture, item, score, note) in enumerate(cards):
             axis = axes[i // columns, 1 + i % columns]
-            _card(axis, picture, item, f"{i + 1}. {item.label}", score)
+            _card(axis, picture, item, f"{i + 1}. {item.label}", score, note)
         if heading:
             figure.suptitle(heading, fontsize=11, x=0.01, ha="left")
-    first = ", ".join(
-        f"{i + 1}. {item.caption or item.name}" for i, (_, item, _) in enumerate(cards)
-    )
+    first = ", ".join(f"{i + 1}. {card[1].caption or card[1].name}" for i, card in enumerate(cards))
     alt = f"Query: {query[1].caption or query[1].name}. Ranked matches: {first}."
     return Picture.of(figure, alt, photo=True, text=text)
 
 
-def _card(axis, picture, item, title: str, score: float | None) -> None:
+def _card(axis, picture, item, title: str, score: float | None = None, note: str = "") -> None:
     """Draw one card: title, picture in a square, name, bar and number of the cosine."""
     width, height = picture.size
     left, top = (1 - width / max(picture.size)) / 2, (1 - height / max(picture.size)) / 2
@@ -326,7 +323,7 @@ def _card(axis, picture, item, title: str, score: float | None) -> None:
     axis.set_ylim(1.22, 0)
     color = label_color(item.label)
     axis.set_title(title, fontsize=9, color=color, fontweight="bold", loc="left", pad=3)
-    axis.text(0, 1.08, item.name[:24], fontsize=7, color="#333333", va="center")
+    axis.text(0, 1.08, item.name[:24] + note, fontsize=7, color="#333333", va="center")
     if score is not None:
         axis.add_patch(Rectangle((0, 1.16), 0.72, 0.045, color="#E4E4E4"))
         axis.add_patch(Rectangle((0, 1.16), 0.72 * max(0.0, score), 0.045, color=color))

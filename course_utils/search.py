@@ -76,6 +76,11 @@ def top_k(query: np.ndarray, vectors: np.ndarray, k: int = 5) -> tuple[np.ndarra
         raise ValueError(f"k is {k}; ask for at least one result.")
     if len(vectors) == 0:
         raise ValueError("The collection is empty; encode some files first.")
+    if np.ndim(query) != 1 or np.ndim(vectors) != 2:
+        raise ValueError(
+            f"The query has shape {np.shape(query)} and the collection {np.shape(vectors)}; give "
+            "one vector, such as encode([path])[0], and a list of vectors."
+        )
     scores = cosine_similarity(query, vectors)
     best = np.argsort(-scores, kind="stable")[:k]
     return best, scores[best]
@@ -91,6 +96,8 @@ def precision_at_k(relevant: Sequence[bool], k: int = 5) -> float:
     Source: Manning, Raghavan, Schuetze, Introduction to Information Retrieval (2008), ch. 8
     Introduced in notebook 1.
     """
+    if k < 1:
+        raise ValueError(f"k is {k}; judge at least one result.")
     first = np.asarray(relevant, dtype=bool)[:k]
     if len(first) == 0:
         raise ValueError("There are no results to judge.")

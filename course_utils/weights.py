@@ -214,9 +214,13 @@ def check_shapes(network: str, state: dict, path: Path) -> None:
         wanted = getattr(models, network)().state_dict()
     if not isinstance(state, dict):
         state = {}
-    for name in sorted(wanted.keys() | state.keys()):
-        here, there = (tuple(s[name].shape) if name in s else None for s in (state, wanted))
-        if here != there:
+    for name in sorted(wanted.keys() | state.keys(), key=str):
+        here, there = (
+            tuple(getattr(s[name], "shape", ())) if name in s else None for s in (state, wanted)
+        )
+        # Older files, the official ones among them, lack these counters; prediction needs none.
+        uncounted = here is None and name.endswith(".num_batches_tracked")
+        if here != there and not uncounted:
             raise WeightsError(
                 f"{str(path)!r} was refused: it does not fit {network} ({name} has shape "
                 f"{here or 'none'}, the network's is {there or 'none'}); use a file made for it"

@@ -1,0 +1,180 @@
+"""A real JupyterLab in a real browser: a student opens notebook 1, runs it and clicks."""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+)
+
+pytestmark = pytest.mark.skipif(
+    not CHROMIUM, reason="needs Chromium; on Debian: apt-get install chromium"
+)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """A JupyterLab server on a copy of the notebooks, so that saving changes nothing here."""
+    home = tmp_path_factory.mktemp("lab")
+    shutil.copytree(ROOT / "notebooks", home / "course" / "notebooks")
+    (home / "course" / "data").symlink_to(ROOT / "data")
+    # Keep all cells in the page, also those out of sight, so that the test can find them.
+    settings = home / "settings" / "@jupyterlab" / "notebook-extension"
+    settings.mkdir(parents=True)
+    (settings / "tracker.jupyterlab-settings").write_text(json.dumps({"windowingMode": "none"}))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | {
+        "HOME": str(home),
+        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+    }
+    command = [
+        sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root",
+        "--ip=127.0.0.1", f"--port={port}", "--IdentityProvider.token=course",
+        f"--ServerApp.root_dir={home / 'course'}",
+    ]  # fmt: skip
+    with (home / "log").open("w") as log:
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(120):
+            try:
+                urllib.request.urlopen(f"{address}/api?token=course", timeout=2)
+                break
+            except OSError:
+                time.sleep(0.5)
+        else:
+            pytest.fail((home / "log").read_text())
+        yield address
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+@pytest.fixture(scope="module")
+def page(lab, tmp_path_factory):
+    """Notebook 1, run from top to bottom."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-background-networking", "--disable-component-update"],
+        )
+        page = browser.new_page(viewport={"width": 1280, "height": 720})
+        page.goto(f"{lab}/lab/tree/notebooks/01_image_embeddings.ipynb?token=course")
+        page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
+        page.wait_for_timeout(3000)
+        page.get_by_text("Run", exact=True).first.click()
+        page.get_by_text("Run All Cells", exact=True).click()
+        page.locator(".cg-root").nth(3).wait_for(state="attached", timeout=240_000)
+        yield page
+        browser.close()
+
+
+@pytest.fixture
+def gallery(page):
+    """The first gallery of the notebook, at its first query."""
+    gallery = page.locator(".cg-root").first
+    gallery.scroll_into_view_if_needed()
+    back = gallery.get_by_role("button", name="Back")
+    while back.is_enabled():
+        back.click()
+        page.wait_for_timeout(300)
+    return gallery
+
+
+def query(gallery) -> str:
+    return gallery.locator(".cg-query .cg-name").inner_text()
+
+
+def cards(gallery):
+    return gallery.locator(".cg-cards .cg-card:visible")
+
+
+def test_no_cell_stopped_with_an_error(page):
+    # The last gallery is there, but the cells after it may still run.
+    page.wait_for_function(
+        "() => ![...document.querySelectorAll('.jp-InputPrompt')].some(p => p.innerText == '[*]:')",
+        timeout=120_000,
+    )
+    assert page.locator(".jp-OutputArea-output[data-mime-type*='error']").count() == 0
+    assert page.get_by_text("model not found").count() == 0
+    assert page.locator(".cg-root").count() >= 4
+
+
+def test_click_on_a_card_makes_it_the_query_and_back_returns(page, gallery):
+    before = query(gallery)
+    wanted = cards(gallery).nth(2).locator(".cg-name").inner_text()
+    cards(gallery).nth(2).locator("button").click()
+    page.wait_for_function(
+        "name => document.querySelector('.cg-query .cg-name').innerText == name", arg=wanted
+    )
+    gallery.get_by_role("button", name="Back").click()
+    page.wait_for_function(
+        "name => document.querySelector('.cg-query .cg-name').innerText == name", arg=before
+    )
+
+
+def test_keyboard_alone_is_enough(page, gallery):
+    wanted = cards(gallery).first.locator(".cg-name").inner_text()
+    cards(gallery).first.locator("button").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function(
+        "name => document.querySelector('.cg-query .cg-name').innerText == name", arg=wanted
+    )
+
+
+def test_cards_show_rank_label_picture_with_alt_text_and_cosine(gallery):
+    assert cards(gallery).count() == 10
+    scores = []
+    for place in range(10):
+        card = cards(gallery).nth(place)
+        assert card.locator(".cg-label").inner_text().startswith(f"{place + 1}. ")
+        image = card.locator("img")
+        assert len(image.get_attribute("alt")) > 20
+        assert image.evaluate("image => image.naturalWidth") > 50
+        text = card.locator(".cg-score").inner_text()
+        scores.append(float(re.search(r"cosine (-?\d\.\d\d)", text).group(1)))
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_filter_and_slider(page, gallery):
+    gallery.get_by_label("Show").select_option(label="cup")
+    page.wait_for_timeout(800)
+    labels = [cards(gallery).nth(i).locator(".cg-label").inner_text() for i in range(5)]
+    assert labels == [f"{i + 1}. cup" for i in range(5)]
+    gallery.get_by_label("Show").select_option(label="all labels")
+    handle = gallery.locator(".noUi-handle")
+    handle.focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_timeout(800)
+    assert cards(gallery).count() == 9
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(800)
+    assert cards(gallery).count() == 10
+
+
+def test_a_file_of_ones_own_and_a_bad_one(page, gallery):
+    box = gallery.get_by_label("Your file")
+    box.fill("../data/catalog.csv")
+    box.press("Enter")
+    gallery.get_by_text("is not a picture").wait_for(timeout=20_000)
+    box.fill("../data/images/cup-02.jpg")
+    box.press("Enter")
+    gallery.locator(".cg-query", has_text="yours").wait_for(timeout=20_000)
+    assert "cup" in cards(gallery).first.locator(".cg-label").inner_text()

@@ -1,0 +1,172 @@
+"""The rules of the house: who may import whom, pins, licences, and what no file may hold."""
+
+import ast
+import csv
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+try:
+    import tomllib
+except ModuleNotFoundError:  # Python 3.10
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parents[1]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+# Each room may import the rooms named here, and no others.
+MAY_IMPORT = {
+    "media": set(),
+    "session": set(),
+    "search": set(),
+    "exercises": set(),
+    "catalog": {"media"},
+    "weights": {"catalog"},
+    "encoders": {"media", "session", "weights"},
+    "explain": {"search"},
+    "evidence": {"search"},
+    "plots": {"media", "session"},
+    "gallery": {"catalog", "media", "plots", "search", "session"},
+    "check": {"catalog", "encoders", "media"},
+}
+
+
+def imports(room: str) -> set[str]:
+    tree = ast.parse((ROOT / "course_utils" / f"{room}.py").read_text(encoding="utf-8"))
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            if node.module == "course_utils":
+                found |= {alias.name for alias in node.names}
+            elif node.module.startswith("course_utils."):
+                found.add(node.module.split(".")[1])
+        elif isinstance(node, ast.Import):
+            found |= {
+                alias.name.split(".")[1]
+                for alias in node.names
+                if alias.name.startswith("course_utils.")
+            }
+    return found
+
+
+def test_every_room_is_in_the_plan():
+    rooms = {path.stem for path in (ROOT / "course_utils").glob("*.py")} - {"__init__"}
+    assert rooms == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_a_room_imports_only_rooms_below_it(room):
+    assert imports(room) <= MAY_IMPORT[room]
+
+
+def test_there_are_no_import_circles():
+    done = set()
+    while len(done) < len(MAY_IMPORT):
+        free = {room for room, below in MAY_IMPORT.items() if below <= done} - done
+        assert free, f"a circle among {set(MAY_IMPORT) - done}"
+        done |= free
+
+
+def test_importing_the_package_loads_no_torch():
+    code = "import sys, course_utils; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+def split(requirement: str) -> tuple[str, set[str]]:
+    name, versions = re.fullmatch(r"([\w-]+)(.*)", requirement).groups()
+    return name, set(versions.split(","))
+
+
+def test_environment_yml_has_the_same_versions():
+    conda_names = {"torch": "pytorch-cpu", "opencv-python": "opencv"}
+    wanted = dict(map(split, PYPROJECT["project"]["dependencies"]))
+    wanted = {conda_names.get(name, name): versions for name, versions in wanted.items()}
+    groups = dict(map(split, PYPROJECT["dependency-groups"]["dev"]))
+    wanted |= {name: groups[name] for name in ("pytest", "nbval")}
+    wanted["python"] = set(PYPROJECT["project"]["requires-python"].split(","))
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    assert dict(map(split, environment["dependencies"])) == wanted
+
+
+def test_every_pin_has_bounds_and_a_reason():
+    lines = (ROOT / "pyproject.toml").read_text(encoding="utf-8").splitlines()
+    requirements = PYPROJECT["project"]["dependencies"] + PYPROJECT["dependency-groups"]["dev"]
+    for requirement in requirements:
+        assert ">=" in requirement and "<" in requirement.replace(">=", "")
+        (line,) = [line for line in lines if f'"{requirement}"' in line]
+        assert "# " in line, f"no reason beside {requirement}"
+
+
+def tracked_files() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in listed.stdout.decode().split("\0") if name]
+
+
+def test_no_file_names_a_private_path_or_a_lock_with_addresses():
+    forbidden = re.compile(r"/(?:root|work|home)/\w|C:\\Users\\(?!me\b)|pythonhosted|pypi\.org/")
+    for path in tracked_files():
+        assert path.name not in {"uv.lock", "pylock.toml", "package-lock.json"}
+        if path.suffix in {".py", ".md", ".ipynb", ".toml", ".yml", ".csv", ".css", ".cfg"}:
+            if path != Path(__file__):
+                hit = forbidden.search(path.read_text(encoding="utf-8"))
+                assert not hit, f"{path.relative_to(ROOT)}: {hit and hit.group()}"
+
+
+def test_the_media_stay_small():
+    sizes = sum(path.stat().st_size for path in tracked_files() if "data" in path.parts)
+    assert sizes < 45e6
+
+
+def rows() -> list[dict]:
+    with (ROOT / "data" / "catalog.csv").open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def test_every_medium_is_catalogued_and_every_row_is_complete():
+    media = {
+        path.relative_to(ROOT / "data").as_posix()
+        for path in (ROOT / "data" / "images").rglob("*")
+        if path.is_file()
+    }
+    assert media == {row["path"] for row in rows() if row["kind"] == "image"}
+    for row in rows():
+        for column in ("label", "role", "source", "caption", "alt", "license", "made"):
+            assert row[column].strip(), f"{row['path']} has no {column}"
+        assert row["license"] == "CC-BY-4.0"
+        assert len(row["caption"]) <= 48
+        assert row["alt"].endswith(".") and len(row["alt"]) > 30
+
+
+def test_the_collection_is_what_the_case_study_needs():
+    items = [row for row in rows() if row["kind"] == "image" and row["role"] == "item"]
+    labels = [row["label"] for row in items]
+    assert len(items) >= 100 and len(set(labels)) >= 8
+    assert labels.count("pen") >= 14 and labels.count("cup") >= 14
+    for label in ("pen", "cup"):
+        mine = [row for row in items if row["label"] == label]
+        assert len({row["source"] for row in mine}) >= 10
+        assert len({row["setting"] for row in mine}) >= 3
+        assert any("hard" in row["tags"].split(";") for row in mine)
+
+
+def test_backgrounds_do_not_give_the_label_away():
+    """Guessing pen or cup from the setting alone must be little better than tossing a coin."""
+    items = [row for row in rows() if row["role"] == "item" and row["label"] in ("pen", "cup")]
+    right = 0
+    for setting in {row["setting"] for row in items}:
+        labels = [row["label"] for row in items if row["setting"] == setting]
+        right += max(labels.count("pen"), labels.count("cup"))
+    assert right / len(items) < 0.7
+
+
+def test_every_control_belongs_to_an_item():
+    names = {Path(row["path"]).name for row in rows() if row["role"] == "item"}
+    controls = [row for row in rows() if row["role"] == "control"]
+    assert controls
+    assert {Path(row["path"]).name for row in controls} <= names

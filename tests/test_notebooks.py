@@ -1,0 +1,278 @@
+"""The notebooks: well formed, stored as they ran, exercises solvable, gates that can fail.
+
+Running every cell and comparing its output is nbval's work (see `addopts` in pyproject.toml).
+"""
+
+import contextlib
+import io
+import json
+import re
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+
+try:
+    import tomllib
+except ModuleNotFoundError:  # Python 3.10
+    import tomli as tomllib
+
+from course_utils import exercises
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+TAGS = {"nbval-ignore-output", "exercise", "check", "parameters"}
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def load(path: Path):
+    return nbformat.read(path, as_version=4)
+
+
+def tags(cell) -> set[str]:
+    return set(cell.metadata.get("tags", ()))
+
+
+# ---- the gates themselves ----
+
+
+@pytest.mark.parametrize(
+    ("name", "passes"), [("right", True), ("wrong_output", False), ("raises", False)]
+)
+def test_nbval_tells_right_from_wrong(name, passes):
+    planted = ROOT / "tests" / "planted" / f"{name}.ipynb"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(planted)]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == (0 if passes else 1), result.stdout
+    assert ("1 passed" if passes else "1 failed") in result.stdout
+
+
+def test_every_notebook_is_collected_by_the_test_command():
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    for path in NOTEBOOKS:
+        assert f"notebooks/{path.name}::" in result.stdout
+    assert NOTEBOOKS
+
+
+# ---- form ----
+
+
+@each_notebook
+def test_notebook_is_stored_as_it_ran(path):
+    notebook = load(path)
+    assert "widgets" not in notebook.metadata, "widget state breaks GitHub's view"
+    counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
+    assert counts == list(range(1, len(counts) + 1)), "not run from top to bottom"
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            assert output.output_type != "error", output
+            assert "application/vnd.jupyter.widget-view+json" not in output.get("data", {})
+
+
+@each_notebook
+def test_notebook_is_small_and_cells_fit_on_a_projector(path):
+    assert path.stat().st_size < 1_000_000
+    cells = load(path).cells
+    lines = [len(cell.source.splitlines()) for cell in cells if cell.cell_type == "code"]
+    assert max(lines) <= 20
+    assert 2 <= statistics.median(lines) <= 8
+
+
+@each_notebook
+def test_every_stored_picture_has_alt_text(path):
+    for cell in load(path).cells:
+        for output in cell.get("outputs", ()):
+            for mime in output.get("data", {}):
+                if mime.startswith("image/"):
+                    assert len(output.metadata.get(mime, {}).get("alt", "")) > 20, cell.source
+        for image in re.findall(r"!\[(.*?)\]", cell.source) if cell.cell_type == "markdown" else ():
+            assert image.strip(), "a picture in the text without alt text"
+
+
+@each_notebook
+def test_notebook_follows_the_anatomy(path):
+    cells = load(path).cells
+    assert 40 <= len(cells) <= 120
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    for part in ("You will learn", "Minutes", "Predict first", "Quiz", "Recap", "You have learned"):
+        assert part in text, f"no {part!r}"
+    assert text.count("<summary>Hint</summary>") == text.count("<summary>Solution</summary>") >= 3
+    assert text.count("<b>Right.</b>") == 3
+    slides = [cell.metadata.get("slideshow", {}).get("slide_type") for cell in cells]
+    assert slides.count("slide") >= 8 and "notes" in slides
+    for cell in cells:
+        assert tags(cell) <= TAGS
+
+
+@each_notebook
+def test_only_what_may_differ_is_left_unchecked(path):
+    unchecked = [cell for cell in load(path).cells if "nbval-ignore-output" in tags(cell)]
+    for cell in unchecked:
+        assert re.search(r"report\(|perf_counter|subprocess", cell.source), cell.source
+    assert len(unchecked) <= 6
+
+
+@each_notebook
+def test_links_come_from_the_one_repository_address(path):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    address = project["urls"]["Repository"]
+    slug = address.removeprefix("https://github.com/")
+    first = load(path).cells[0].source
+    assert f"https://mybinder.org/v2/gh/{slug}/HEAD?labpath=notebooks/{path.name}" in first
+    assert (
+        f"https://colab.research.google.com/github/{slug}/blob/main/notebooks/{path.name}" in first
+    )
+    cloned = re.findall(r'"clone".*?"(https://.*?)"', json.dumps(load(path)).replace('\\"', '"'))
+    assert cloned == [address]
+
+
+# ---- exercises ----
+
+
+def exercise_cells():
+    """Yield (id, stub, check, solution) of every exercise of every notebook."""
+    for path in NOTEBOOKS:
+        cells = load(path).cells
+        stubs = [i for i, cell in enumerate(cells) if "exercise" in tags(cell)]
+        for number, i in enumerate(stubs, 1):
+            assert "check" in tags(cells[i + 1])
+            (solution,) = re.findall(
+                r"<summary>Solution</summary>\s*```python\n(.*?)```", cells[i + 2].source, re.S
+            )
+            name = f"{path.stem}-{number}"
+            yield pytest.param(cells[i].source, cells[i + 1].source, solution, id=name)
+
+
+def say(*sources: str) -> str:
+    space = {"np": np, "exercises": exercises}
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        for source in sources:
+            exec(source, space)
+    return said.getvalue()
+
+
+@pytest.mark.parametrize(("stub", "check", "solution"), exercise_cells())
+def test_solution_passes_and_stub_fails_kindly(stub, check, solution):
+    assert say(stub, solution, check).strip().endswith("All correct!")
+    kindly = say(stub, check)
+    assert "not yet" in kindly and "not written yet" in kindly
+    assert "Traceback" not in kindly and "Error" not in kindly.replace("NotImplementedError", "")
+
+
+WRONG = {  # a common mistake, and words of the answer to it
+    "dot product": (exercises.check_cosine, lambda a, b: a @ b, "divide it by both lengths"),
+    "no return": (exercises.check_cosine, lambda a, b: None, "does it end with `return`"),
+    "a crash": (exercises.check_cosine, lambda a, b: a @ c, "NameError"),  # noqa: F821
+    "a word": (exercises.check_cosine, lambda a, b: "one", "is right"),
+    "worst first": (
+        exercises.check_top_k,
+        lambda q, v, k: np.argsort(v @ q)[:k],
+        "the worst matches come first",
+    ),
+    "all of them": (
+        exercises.check_top_k,
+        lambda q, v, k: np.argsort(-(v @ q)),
+        "positions came back",
+    ),
+    "another order": (
+        exercises.check_top_k,
+        lambda q, v, k: np.argsort(-(v @ q))[:k][::-1],
+        "the best",
+    ),
+    "a count": (exercises.check_precision, lambda f, w, k: f[:k].count(w), "divide it by k"),
+    "all results": (
+        exercises.check_precision,
+        lambda f, w, k: f.count(w) / len(f),
+        "Only the first k",
+    ),
+    "pairs with itself": (
+        exercises.check_duplicates,
+        lambda v, t: [(i, j) for i in range(len(v)) for j in range(len(v)) if v[i] @ v[j] >= t],
+        "i equal to j",
+    ),
+    "both ways": (
+        exercises.check_duplicates,
+        lambda v, t: [
+            (i, j) for i in range(len(v)) for j in range(len(v)) if i != j and v[i] @ v[j] >= t
+        ],
+        "smaller position first",
+    ),
+    "no threshold": (exercises.check_duplicates, lambda v, t: [(0, 1)], "is right, not"),
+    "no pairs": (exercises.check_duplicates, lambda v, t: [1, 2], "a list of pairs"),
+}
+
+
+@pytest.mark.parametrize("mistake", WRONG)
+def test_a_wrong_answer_is_explained(mistake, capsys):
+    check, function, words = WRONG[mistake]
+    check(function)
+    said = capsys.readouterr().out
+    assert "not yet" in said and words in said
+
+
+# ---- offline and footprint ----
+
+BLOCK = """
+import socket
+_connect = socket.socket.connect
+def _here(address):
+    local = ("127.", "::1", "localhost")
+    return not isinstance(address, tuple) or str(address[0]).startswith(local)
+def connect(self, address):
+    if not _here(address):
+        raise OSError(101, "Network is unreachable (blocked by the test)")
+    return _connect(self, address)
+socket.socket.connect = connect
+_look_up = socket.getaddrinfo
+def getaddrinfo(host, *rest, **more):
+    if not _here((host,)):
+        raise socket.gaierror(-3, "Temporary failure in name resolution (blocked by the test)")
+    return _look_up(host, *rest, **more)
+socket.getaddrinfo = getaddrinfo
+"""
+
+
+@each_notebook
+def test_notebook_runs_without_internet_in_little_memory(path, tmp_path, monkeypatch, capsys):
+    """With all connections blocked, an empty home, and weights chosen as for a newcomer."""
+    from nbclient import NotebookClient
+
+    (tmp_path / "sitecustomize.py").write_text(BLOCK)
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    for name in ("HOME", "USERPROFILE", "TORCH_HOME", "XDG_CACHE_HOME", "MPLCONFIGDIR"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    monkeypatch.setenv("COURSE_WEIGHTS", "auto")
+    notebook = load(path)
+    ask = (
+        "import socket, sys\n"
+        "try:\n    socket.create_connection(('192.0.2.1', 80), 1)\n"
+        "except OSError as error:\n    print('blocked by the test' in str(error))\n"
+        "if sys.platform != 'win32':\n"
+        "    import resource\n"
+        "    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "    print(peak / (1e9 if sys.platform == 'darwin' else 1e6))\n"
+    )
+    notebook.cells.append(nbformat.v4.new_code_cell(ask))
+    start = time.perf_counter()
+    where = {"metadata": {"path": str(path.parent)}}
+    NotebookClient(notebook, timeout=300, resources=where).execute()
+    seconds = time.perf_counter() - start
+    blocked, *peak = notebook.cells[-1].outputs[0].text.split()
+    assert blocked == "True"
+    said = "".join(
+        output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", ())
+    )
+    assert "offline checkpoint" in said and "could not be reached" in said
+    with capsys.disabled():
+        gigabytes = f", kernel at most {float(peak[0]):.2f} GB" if peak else ""
+        print(f"\n{path.name}: cold and offline in {seconds:.0f} s{gigabytes}")
+    if peak:
+        assert float(peak[0]) < 1.2
