@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from course_utils.media import SUFFIXES
+from course_utils.media import SOUND_SUFFIXES, SUFFIXES
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 
@@ -27,7 +27,8 @@ class Item:
         kind: what it is: `image`, `video` or `audio`.
         label: what it shows, in a word: `pen`, `cup`, ...
         role: `item` (the collection), `both` (belongs to two classes), `near-duplicate` (an edited
-            copy of an item) or `control` (made to test the search, not to be found by it).
+            copy of an item), `control` (made to test the search, not to be found by it) or `extra`
+            (for one lesson, such as a whisper).
         source: where it comes from. Items of one source show the same object, so finding one with
             the other proves little; measurements leave the query's whole source out.
         setting: the background and light, where known.
@@ -99,41 +100,48 @@ class Catalog:
         return cls(items)
 
     @classmethod
-    def from_folder(cls, folder: str | Path) -> Catalog:
-        """List the pictures in a folder and its subfolders, in alphabetical order.
+    def from_folder(cls, folder: str | Path, kind: str = "image") -> Catalog:
+        """List the pictures (or sounds) in a folder and its subfolders, in alphabetical order.
 
         A picture's label is the name of the subfolder it lies in (`my_photos/cats/tom.jpg` is a
         `cats`), or `unlabelled` if it lies in the folder itself. Hidden files are left out; links
         to folders are not followed.
 
+        Args:
+            folder: the folder.
+            kind: `image` or `audio`.
+
         Raises:
             FileNotFoundError: there is no such folder.
             NotADirectoryError: it is a file.
-            ValueError: there are no pictures in it.
+            ValueError: there are no pictures (or sounds) in it.
         """
+        what, suffixes = {"image": ("pictures", SUFFIXES), "audio": ("sounds", SOUND_SUFFIXES)}[
+            kind
+        ]
         folder = Path(folder)
         if folder.is_file():
             raise NotADirectoryError(f"{str(folder)!r} is a file; name the folder it lies in.")
         if not folder.is_dir():
             raise FileNotFoundError(
                 f"There is no folder {str(folder)!r} (looked from {str(Path.cwd())!r}); "
-                "make it and put some pictures in."
+                f"make it and put some {what} in."
             )
         items = []
         for here, folders, files in os.walk(folder):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(files):
                 path = Path(here, name)
-                if name.startswith(".") or path.suffix.lower() not in SUFFIXES:
+                if name.startswith(".") or path.suffix.lower() not in suffixes:
                     continue
                 label = "unlabelled" if Path(here) == folder else Path(here).name
                 items.append(
-                    Item(path, label=label, source=str(path), caption=path.stem, alt=path.name)
+                    Item(path, kind, label, source=str(path), caption=path.stem, alt=path.name)
                 )
         if not items:
             raise ValueError(
-                f"There are no pictures in {str(folder)!r}; "
-                f"it may hold files that end in {', '.join(SUFFIXES)}."
+                f"There are no {what} in {str(folder)!r}; "
+                f"it may hold files that end in {', '.join(suffixes)}."
             )
         return cls(items)
 

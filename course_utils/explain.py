@@ -1,4 +1,4 @@
-"""Which part of a picture made the match: exactly, not by guessing.
+"""Which part of a picture or sound made the match: exactly, not by guessing.
 
 The network ends in an average: an embedding is the mean of the vectors of 7 x 7 places. A cosine is
 a dot product, and the dot product of a mean is the mean of the dot products. So a cosine splits
@@ -57,3 +57,27 @@ def explain_match(encoder, query, match) -> tuple[np.ndarray, np.ndarray, float]
     cells = encoder.cells([query, match])
     first, second = unit_length(cells.mean(axis=(1, 2)))
     return cell_shares(cells[0], second), cell_shares(cells[1], first), float(first @ second)
+
+
+def explain_sound(encoder, query, match) -> tuple[np.ndarray, np.ndarray, float]:
+    """Split the cosine of two sound files into shares of the match's bands and frames.
+
+    A vector that is a mean over time is a sum of what each band adds in each frame; so its cosine
+    with another vector is a sum of shares, one for each band of each frame.
+
+    Args:
+        encoder: an `AudioEncoder` whose recipe is a mean over time (not `spread`).
+        query: a sound file.
+        match: another one.
+
+    Returns:
+        The match's shares (bands, frames), the shares of its pitch numbers (3,) or (0,), and the
+        cosine, to which all of them add up.
+
+    Introduced in notebook 3.
+    """
+    parts, rest = encoder.parts(match)
+    first, second = encoder.encode([query, match]).astype(np.float64)
+    length = np.linalg.norm(np.concatenate([parts.sum(axis=1), rest]))
+    shares = parts * first[: len(parts), None] / length
+    return shares, rest * first[len(parts) :] / length, float(first @ second)

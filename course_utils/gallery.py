@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from course_utils import hear
 from course_utils.catalog import Catalog, Item
 from course_utils.media import MediaError, check_file, jpeg_bytes, read_image
 from course_utils.plots import Picture, contact_sheet, label_color
@@ -29,13 +30,23 @@ CSS = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 
 
 @lru_cache(maxsize=2000)
-def _thumbnail(path: Path, changed: int) -> bytes:
+def _thumbnail(path: Path, kind: str, changed: int) -> bytes:
+    if kind == "audio":
+        return jpeg_bytes(hear.thumbnail(path, THUMBNAIL), THUMBNAIL)
     return jpeg_bytes(read_image(path, draft_side=THUMBNAIL), THUMBNAIL)
 
 
-def thumbnail(path: Path) -> bytes:
-    """Return a small JPEG of a picture file, made once for as long as the file stays the same."""
-    return _thumbnail(path, check_file(path).stat().st_mtime_ns)
+def thumbnail(path: Path, kind: str = "image") -> bytes:
+    """Return a small JPEG of a picture, or of a sound's spectrogram.
+
+    It is made once for as long as the file stays the same.
+    """
+    return _thumbnail(path, kind, check_file(path).stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=200)
+def _player(path: Path, name: str, changed: int) -> str:
+    return hear.audio_tag(path, name)
 
 
 class Gallery:
@@ -101,7 +112,8 @@ class Gallery:
                 position = None
         if position is None:
             vector = self.encoder.encode([query])[0]
-            item = Item(Path(query), label="yours", caption=Path(query).name, alt="Your own file")
+            kind = self.catalog[0].kind
+            item = Item(Path(query), kind, "yours", caption=Path(query).name, alt="Your own file")
         else:
             vector, item = self.vectors[position], self.catalog[position]
         self.query_position, self.query_vector, self.query_item = position, vector, item
@@ -136,10 +148,10 @@ class Gallery:
     def picture(self) -> Picture:
         """Return the ranking as a picture with all ranks and scores."""
         cards = [
-            (_open(self.catalog[i].path), self.catalog[i], score, self._above(score))
+            (_open(self.catalog[i]), self.catalog[i], score, self._above(score))
             for i, score in self.ranking()
         ]
-        query = (_open(self.query_item.path), self.query_item)
+        query = (_open(self.query_item), self.query_item)
         return contact_sheet(query, cards, self.text(), self.heading)
 
     def _repr_mimebundle_(self, include=None, exclude=None):
@@ -187,7 +199,7 @@ class Gallery:
             description="Back", icon="arrow-left", disabled=True, tooltip="The query before this"
         )
         self.file = w.Text(
-            placeholder="path of a picture of yours, then Enter", description="Your file",
+            placeholder="path of a file of yours, then Enter", description="Your file",
             continuous_update=False, layout=w.Layout(width="440px"),
         )  # fmt: skip
         self.said = w.HTML()
@@ -279,8 +291,11 @@ class Gallery:
         name = html.escape(item.name)
         color = label_color(item.label)
         try:
-            source = base64.b64encode(thumbnail(item.path)).decode()
+            source = base64.b64encode(thumbnail(item.path, item.kind)).decode()
             image = f'<img src="data:image/jpeg;base64,{source}" alt="{safe["alt"] or name}">'
+            if item.kind == "audio":
+                title = f"{item.name}: {item.caption}"
+                image += _player(item.path, title, item.path.stat().st_mtime_ns)
         except MediaError as error:
             image = html.escape(str(error))
         bar = ""
@@ -297,9 +312,9 @@ class Gallery:
         )
 
 
-def _open(path: Path) -> Image.Image:
+def _open(item: Item) -> Image.Image:
     """Return a thumbnail as a picture, or a grey square for a file that has become unusable."""
     try:
-        return Image.open(io.BytesIO(thumbnail(path)))
+        return Image.open(io.BytesIO(thumbnail(item.path, item.kind)))
     except (MediaError, OSError):
         return Image.new("RGB", (THUMBNAIL, THUMBNAIL), "#BBBBBB")

@@ -26,6 +26,7 @@ BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, YELLOW, GREY = "#CC79A7", "#56B4E9", "#F0E442", "#767676"
 # The labels of the case studies keep their colour in all notebooks; the others are grey.
 LABEL_COLORS = {"pen": BLUE, "cup": VERMILION, "pen and cup": PURPLE}
+LABEL_COLORS |= {"female voice": BLUE, "male voice": VERMILION}
 
 STYLE = {
     "font.size": 10,

@@ -37,4 +37,5 @@ def report(*encoders) -> None:
     print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}")
     print(", ".join(f"{name} {version(name)}" for name in names))
     for encoder in encoders:
-        print(f"{encoder.name} on {encoder.device}: {encoder.weights.note}")
+        note = getattr(encoder, "weights", encoder).note
+        print(f"{encoder.name} on {encoder.device}: {note}")

@@ -27,10 +27,12 @@ MAY_IMPORT = {
     "catalog": {"media"},
     "weights": {"catalog"},
     "encoders": {"media", "session", "weights"},
+    "audio": {"media", "search", "session"},
     "explain": {"search"},
     "evidence": {"search"},
     "plots": {"media", "session"},
-    "gallery": {"catalog", "media", "plots", "search", "session"},
+    "hear": {"audio", "media", "plots", "session"},
+    "gallery": {"catalog", "hear", "media", "plots", "search", "session"},
     "check": {"catalog", "encoders", "media"},
 }
 
@@ -82,7 +84,7 @@ def split(requirement: str) -> tuple[str, set[str]]:
 
 
 def test_environment_yml_has_the_same_versions():
-    conda_names = {"torch": "pytorch-cpu", "opencv-python": "opencv"}
+    conda_names = {"torch": "pytorch-cpu", "opencv-python": "opencv", "soundfile": "pysoundfile"}
     wanted = dict(map(split, PYPROJECT["project"]["dependencies"]))
     wanted = {conda_names.get(name, name): versions for name, versions in wanted.items()}
     groups = dict(map(split, PYPROJECT["dependency-groups"]["dev"]))

@@ -1,0 +1,177 @@
+"""Players for sounds, and figures of them.
+
+A player is only shown where somebody can press play; elsewhere its transcript stands in for it.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+from course_utils.media import RATE, read_waveform
+from course_utils.plots import BLUE, SKY, STYLE, VERMILION, Picture
+from course_utils.session import is_live
+
+LONGEST = 20  # seconds that a player holds; what follows is cut off
+
+
+def flac_bytes(waveform: np.ndarray) -> bytes:
+    """Return a 16 kHz waveform as a FLAC file, which every browser plays."""
+    import soundfile
+
+    buffer = io.BytesIO()
+    soundfile.write(buffer, waveform[: LONGEST * RATE], RATE, format="FLAC", subtype="PCM_16")
+    return buffer.getvalue()
+
+
+def audio_tag(sound: str | Path | np.ndarray, name: str) -> str:
+    """Return a browser's own player, which can be used with the keyboard, as HTML.
+
+    Raises:
+        MediaError: the file is unusable.
+    """
+    waveform = sound if isinstance(sound, np.ndarray) else read_waveform(sound, duration=LONGEST)
+    data = base64.b64encode(flac_bytes(waveform)).decode()
+    label = html.escape(name, quote=True)
+    return (
+        f'<audio controls preload="auto" aria-label="{label}" '
+        f'src="data:audio/flac;base64,{data}"></audio>'
+    )
+
+
+class Players:
+    """Sounds to listen to, each with its title or transcript below.
+
+    Introduced in notebook 3.
+    """
+
+    def __init__(self, sounds: Sequence, titles: Sequence[str]):
+        """Take files or 16 kHz waveforms, and a title for each."""
+        self.sounds, self.titles = list(sounds), list(titles)
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        bundle = {"text/plain": repr(self)}
+        if is_live():
+            figures = "".join(
+                f'<figure style="margin:0 16px 8px 0">{audio_tag(sound, title)}'
+                f"<figcaption>{html.escape(title)}</figcaption></figure>"
+                for sound, title in zip(self.sounds, self.titles, strict=True)
+            )
+            bundle["text/html"] = f'<div style="display:flex;flex-flow:row wrap">{figures}</div>'
+        return bundle
+
+    def __repr__(self) -> str:
+        return "\n".join(f"[a player in a live notebook] {title}" for title in self.titles)
+
+
+def thumbnail(path: str | Path, side: int = 176) -> Image.Image:
+    """Return a small mel spectrogram of a sound file: time to the right, pitch upwards.
+
+    Raises:
+        MediaError: the file is unusable.
+    """
+    from course_utils.audio import mel_power
+
+    power = mel_power(read_waveform(path, duration=LONGEST))
+    levels = 10 * np.log10(np.maximum(power / (power.max() or 1), 1e-6))  # -60..0 dB
+    colors = matplotlib.colormaps["magma"](1 + levels[::-1] / 60)[..., :3]
+    picture = Image.fromarray(np.uint8(255 * colors))
+    return picture.resize((side, 3 * side // 4), Image.Resampling.BILINEAR)
+
+
+def _axes(rows: int, columns: int, width: float, height: float):
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def waveforms(sounds: Sequence[np.ndarray], titles: Sequence[str], start: float = 0.0) -> Picture:
+    """Show 16 kHz waveforms above each other: air pressure over time.
+
+    Introduced in notebook 3.
+    """
+    figure, axes = _axes(len(sounds), 1, 8, 1.5 * len(sounds) + 0.4)
+    with matplotlib.rc_context(STYLE):
+        for axis, sound, title in zip(axes[:, 0], sounds, titles, strict=True):
+            axis.plot(start + np.arange(len(sound)) / RATE, sound, color=BLUE, linewidth=0.7)
+            axis.set_title(title)
+            axis.set_ylabel("pressure")
+        axes[-1, 0].set_xlabel("seconds")
+    said = "; ".join(
+        f"{title}: {len(sound) / RATE:.2f} s, up to {np.abs(sound).max():.2f}"
+        for title, sound in zip(titles, sounds, strict=True)
+    )
+    return Picture.of(figure, f"Waveforms. {said}.")
+
+
+def curves(
+    x: np.ndarray, ys: dict[str, np.ndarray], xlabel: str, ylabel: str, title: str, alt: str
+) -> Picture:
+    """Show named curves over one axis.
+
+    Introduced in notebook 3.
+    """
+    figure, axes = _axes(1, 1, 8, 2.8)
+    axis = axes[0, 0]
+    with matplotlib.rc_context(STYLE):
+        lines = [(BLUE, "-"), (VERMILION, "--"), ("#444444", ":"), (SKY, "-.")]
+        for (name, y), (color, line) in zip(ys.items(), lines, strict=False):
+            axis.plot(x, y, color=color, linestyle=line, linewidth=1.2, label=name)
+        if len(ys) > 1:
+            axis.legend(frameon=False, fontsize=9)
+        axis.set(xlabel=xlabel, ylabel=ylabel)
+        axis.set_title(title)
+    return Picture.of(figure, alt)
+
+
+def spectrograms(
+    images: Sequence[np.ndarray], titles: Sequence[str], ylabel: str, unit: str, alt: str,
+    hertz: np.ndarray | None = None, pitch: np.ndarray | None = None, same: bool = False,
+    color: str = "magma",
+) -> Picture:  # fmt: skip
+    """Show spectrograms beside each other, low frequencies at the bottom.
+
+    Args:
+        images: each (bands, frames), a frame every 10 ms.
+        titles: a line above each.
+        ylabel: what a row is.
+        unit: what the colours stand for.
+        alt: the figure in words.
+        hertz: the frequency of each row, for the axis; None numbers the rows.
+        pitch: a pitch in hertz for each frame of the first image, drawn as dots.
+        same: one scale of colours for all.
+        color: a matplotlib colour map.
+
+    Introduced in notebook 3.
+    """
+    figure, axes = _axes(1, len(images), 4.2 * len(images) + 0.6, 3.2)
+    low, high = min(x.min() for x in images), max(x.max() for x in images)
+    for axis, image, title in zip(axes[0], images, titles, strict=True):
+        limits = {"vmin": low, "vmax": high} if same else {}
+        with matplotlib.rc_context(STYLE):
+            shown = axis.imshow(
+                image, origin="lower", aspect="auto", cmap=color, interpolation="nearest",
+                extent=(0, image.shape[1] / 100, 0, len(image)), **limits,
+            )  # fmt: skip
+            axis.set_title(title)
+            axis.set_xlabel("seconds")
+            axis.set_ylabel(ylabel)
+            if hertz is not None:
+                rows = np.linspace(0, len(image) - 1, 6).astype(int)
+                axis.set_yticks(rows + 0.5, [f"{hertz[row]:.0f}" for row in rows])
+            if not same:
+                figure.colorbar(shown, ax=axis, label=unit)
+    if same:
+        figure.colorbar(shown, ax=axes, label=unit)
+    if pitch is not None:
+        rows = np.interp(pitch, hertz, np.arange(len(hertz)) + 0.5)
+        axes[0, 0].plot(np.arange(len(pitch)) / 100, rows, ".", color="white", markersize=4)
+    return Picture.of(figure, alt)
