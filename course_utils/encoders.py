@@ -11,7 +11,6 @@ import hashlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
@@ -207,9 +206,8 @@ class ImageEncoder:
         paths = list(paths)
         found: list[MediaError] = []
         rows = []
-        # Closing stops the decoding at once, also when the learner presses stop.
-        with torch.inference_mode(), closing(self._batches(paths, found)) as batches:
-            for batch in batches:
+        with torch.inference_mode():
+            for batch in self._batches(paths, found):
                 rows.append(compute(self.normalize(batch)).cpu().numpy())
             if not rows:  # nothing to encode: no rows, of the right width
                 blank = torch.zeros(1, 3, 224, 224, dtype=torch.uint8)
@@ -250,5 +248,5 @@ class ImageEncoder:
                         ready = []
                 if ready:
                     yield torch.stack(ready)
-            finally:
+            finally:  # also when the learner presses stop
                 pool.shutdown(cancel_futures=True)
