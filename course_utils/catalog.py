@@ -133,7 +133,7 @@ class Catalog:
         if not items:
             raise ValueError(
                 f"There are no pictures in {str(folder)!r}; "
-                f"it may hold files that end in {', '.join(SUFFIXES)}."
+                f"files that end in {', '.join(SUFFIXES)} are looked for (save HEIC photos as JPEG)."
             )
         return cls(items)
 
@@ -149,7 +149,7 @@ class Catalog:
         """
         items = self.items
         for attribute, values in wanted.items():
-            values = {values} if isinstance(values, str) else set(values)
+            values = {values} if isinstance(values, str) else {str(value) for value in values}
             kept = [i for i in items if values & _values(i, attribute)]
             if not kept:
                 there = sorted(set().union(*(_values(i, attribute) for i in items)))

@@ -133,7 +133,7 @@ class ImageEncoder:
         does not grow with their number.
 
         Args:
-            paths: n files.
+            paths: n files, or a Catalog of n items.
             problems: a list to which the errors of unusable files are added; their rows are then
                 left out. Without it, such files raise an error, after all files have been tried.
 
@@ -203,7 +203,7 @@ class ImageEncoder:
     def _encode(self, paths, problems, compute) -> np.ndarray:
         if isinstance(paths, (str, Path)):
             raise TypeError("encode takes a list of paths; write encode([path]) for one file.")
-        paths = list(paths)
+        paths = list(getattr(paths, "paths", paths))  # a Catalog knows its paths
         found: list[MediaError] = []
         rows = []
         with torch.inference_mode():
