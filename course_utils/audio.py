@@ -186,13 +186,13 @@ class AudioEncoder:
         cannot be compared with vectors from before.
 
         Args:
-            paths: the collection's files, two or more.
+            paths: the collection's files, two or more, or its Catalog.
 
         Raises:
             ValueError: fewer than two files.
             MediaError: a file is unusable.
         """
-        raw = np.array([self._numbers(path) for path in paths])
+        raw = np.array([self._numbers(path) for path in getattr(paths, "paths", paths)])
         if len(raw) < 2:
             raise ValueError("One sound has nothing to be centred on; give at least two files.")
         known = np.where(np.isnan(raw).all(axis=0), 0.0, raw)  # no file at all has a pitch
@@ -209,7 +209,7 @@ class AudioEncoder:
         """Return the embeddings of sound files, or of videos' soundtracks.
 
         Args:
-            paths: n files.
+            paths: n files, or a Catalog of n items.
             problems: a list to which the errors of unusable files are added; their rows are then
                 left out. Without it, the first such file raises its error.
 
@@ -221,6 +221,7 @@ class AudioEncoder:
         """
         if isinstance(paths, (str, Path)):
             raise TypeError("encode takes a list of paths; write encode([path]) for one file.")
+        paths = list(getattr(paths, "paths", paths))  # a Catalog knows its paths
 
         def one(path):
             try:

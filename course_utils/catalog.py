@@ -116,9 +116,10 @@ class Catalog:
             NotADirectoryError: it is a file.
             ValueError: there are no pictures (or sounds) in it.
         """
-        what, suffixes = {"image": ("pictures", SUFFIXES), "audio": ("sounds", SOUND_SUFFIXES)}[
-            kind
-        ]
+        what, suffixes, hint = {
+            "image": ("pictures", SUFFIXES, " (save HEIC photos as JPEG)"),
+            "audio": ("sounds", SOUND_SUFFIXES, ""),
+        }[kind]
         folder = Path(folder)
         if folder.is_file():
             raise NotADirectoryError(f"{str(folder)!r} is a file; name the folder it lies in.")
@@ -140,8 +141,8 @@ class Catalog:
                 )
         if not items:
             raise ValueError(
-                f"There are no {what} in {str(folder)!r}; "
-                f"it may hold files that end in {', '.join(suffixes)}."
+                f"There are no {what} in {str(folder)!r}; files that end in "
+                f"{', '.join(suffixes)} are looked for{hint}."
             )
         return cls(items)
 
@@ -157,7 +158,7 @@ class Catalog:
         """
         items = self.items
         for attribute, values in wanted.items():
-            values = {values} if isinstance(values, str) else set(values)
+            values = {values} if isinstance(values, str) else {str(value) for value in values}
             kept = [i for i in items if values & _values(i, attribute)]
             if not kept:
                 there = sorted(set().union(*(_values(i, attribute) for i in items)))

@@ -11,7 +11,6 @@ import hashlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
@@ -134,7 +133,7 @@ class ImageEncoder:
         does not grow with their number.
 
         Args:
-            paths: n files.
+            paths: n files, or a Catalog of n items.
             problems: a list to which the errors of unusable files are added; their rows are then
                 left out. Without it, such files raise an error, after all files have been tried.
 
@@ -204,12 +203,11 @@ class ImageEncoder:
     def _encode(self, paths, problems, compute) -> np.ndarray:
         if isinstance(paths, (str, Path)):
             raise TypeError("encode takes a list of paths; write encode([path]) for one file.")
-        paths = list(paths)
+        paths = list(getattr(paths, "paths", paths))  # a Catalog knows its paths
         found: list[MediaError] = []
         rows = []
-        # Closing stops the decoding at once, also when the learner presses stop.
-        with torch.inference_mode(), closing(self._batches(paths, found)) as batches:
-            for batch in batches:
+        with torch.inference_mode():
+            for batch in self._batches(paths, found):
                 rows.append(compute(self.normalize(batch)).cpu().numpy())
             if not rows:  # nothing to encode: no rows, of the right width
                 blank = torch.zeros(1, 3, 224, 224, dtype=torch.uint8)
@@ -250,5 +248,5 @@ class ImageEncoder:
                         ready = []
                 if ready:
                     yield torch.stack(ready)
-            finally:
+            finally:  # also when the learner presses stop
                 pool.shutdown(cancel_futures=True)

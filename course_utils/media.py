@@ -32,7 +32,7 @@ CONTAINERS = (
 )
 MAX_MINUTES = 30  # of sound at once; about 115 MB as a waveform
 
-MAX_PIXELS = 150_000_000  # larger than any phone's photo; about 450 MB once decoded
+MAX_PIXELS = 150_000_000  # larger than a phone's photo; about 600 MB once decoded
 MAX_ASPECT = 50  # a longer strip would grow to millions of pixels when its short side is resized
 
 # Pillow warns from 89 million pixels on. `read_image` has a limit and words of its own.
@@ -121,7 +121,7 @@ def read_image(path: str | Path, *, draft_side: int | None = None) -> Image.Imag
             if draft_side:
                 picture.draft("RGB", (draft_side, draft_side))
             picture.load()
-            return _to_rgb(ImageOps.exif_transpose(picture))
+            return _to_rgb(_upright(picture))
     except MediaError:
         raise
     except UnidentifiedImageError:
@@ -158,6 +158,14 @@ def _check_size(path: Path, width: int, height: int) -> None:
             f"is a strip of {width} x {height} pixels",
             f"crop it: the long side may be at most {MAX_ASPECT} times the short one",
         )
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """Turn a photo as its EXIF data says; broken EXIF data does not make a photo unusable."""
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:  # raised for damaged EXIF data in many ways
+        return picture
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:

@@ -66,7 +66,7 @@ class Picture:
         drawn = Image.open(buffer).convert("RGB")
         buffer = io.BytesIO()
         if photo:
-            drawn.save(buffer, "JPEG", quality=82)
+            drawn.save(buffer, "JPEG", quality=72, optimize=True)
         else:
             drawn.quantize(128).save(buffer, "PNG", optimize=True)
         return cls(buffer.getvalue(), alt, text)
@@ -273,6 +273,7 @@ def map_2d(points: np.ndarray, catalog, title: str = "", side: int = 40) -> Pict
         axis.set_xticks([])
         axis.set_yticks([])
         axis.margins(0.06)
+        axis.spines[["left", "bottom"]].set_visible(False)
         axis.set_title(title)
     said = ", ".join(
         f"{label} around ({x:.1f}, {y:.1f})"

@@ -6,7 +6,8 @@ They are looked for in this order:
 2. torchvision's official weights: from torch's cache, else downloaded once and hash checked;
 3. the course's own offline checkpoint in data/weights/.
 
-COURSE_WEIGHTS=official or =offline asks for one of the last two and nothing else. A file that is
+COURSE_WEIGHTS=official or =offline asks for the second or third and nothing else;
+COURSE_WEIGHTS_DIR comes before both. A file that is
 damaged, of another network, or able to run code is refused by name, never used.
 """
 
@@ -84,7 +85,7 @@ def load_weights(network: str = "resnet18") -> Weights:
 
 def _find(network: str, choice: str, folder: str) -> Weights:
     if folder:
-        return _from_folder(network, Path(folder))
+        return _from_folder(network, Path(folder).expanduser())
     if choice == "offline":
         return _offline(network)
     try:

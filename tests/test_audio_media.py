@@ -65,7 +65,9 @@ def test_every_rate_becomes_16_khz(tmp_path, rate):
     assert np.abs(sound[800:-800]).max() == pytest.approx(0.5, abs=0.01)
 
 
-@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW"])
+@pytest.mark.parametrize(
+    "subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW"]
+)
 def test_every_depth_has_the_same_level(tmp_path, subtype):
     soundfile.write(tmp_path / "a.wav", tone(RATE), RATE, subtype=subtype)
     assert np.abs(read_waveform(tmp_path / "a.wav")).max() == pytest.approx(0.5, abs=0.02)

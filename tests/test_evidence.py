@@ -1,0 +1,279 @@
+"""Measures over all queries, with sources left out, beside what chance would give."""
+
+import numpy as np
+import pytest
+
+from course_utils.evidence import (
+    Evidence,
+    Thermometer,
+    center,
+    evaluate,
+    occurrences,
+    shuffled_labels,
+)
+
+
+def at_angles(*degrees: float) -> np.ndarray:
+    """Return unit vectors in the plane, so that nearness is easy to see."""
+    angles = np.radians(degrees)
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+
+def random_data(n: int, classes: int, seed: int = 0):
+    """Return vectors that know nothing of their labels, the labels, and a source for each."""
+    vectors = np.random.default_rng(seed).normal(size=(n, 16))
+    return vectors, np.arange(n) % classes, np.arange(n)
+
+
+# ---- evaluate ----
+
+
+def test_evaluate_by_hand():
+    #                 0   1   2    3    4
+    vectors = at_angles(0, 10, 25, 90, 100)
+    labels = ["a", "a", "b", "b", "a"]
+    found = evaluate(vectors, labels, range(5), k=2)
+    # Rankings: 0: 1 2 3 4; 1: 0 2 3 4; 2: 1 0 3 4; 3: 4 2 1 0; 4: 3 2 1 0
+    assert found.precision.tolist() == [0.5, 0.5, 0.0, 0.5, 0.0]
+    wanted = [(1 + 2 / 4) / 2, (1 + 2 / 4) / 2, 1 / 3, 1 / 2, (1 / 3 + 2 / 4) / 2]
+    np.testing.assert_allclose(found.average_precision, wanted)
+    assert found.mean == pytest.approx(0.3)
+    assert found.map == pytest.approx(np.mean(wanted))
+    assert found.by_label() == {"a": pytest.approx(1 / 3), "b": pytest.approx(0.25)}
+    assert found.k == 2 and found.queries.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_the_whole_source_is_left_out():
+    """Two views of each object lie side by side; other objects of the label lie far away."""
+    vectors = at_angles(0, 1, 40, 41, 80, 81, 120, 121)
+    labels = ["pen", "pen", "cup", "cup", "pen", "pen", "cup", "cup"]
+    objects = ["pen-1", "pen-1", "cup-1", "cup-1", "pen-2", "pen-2", "cup-2", "cup-2"]
+    assert evaluate(vectors, labels, range(8), k=1).mean == 1.0  # only itself left out
+    assert evaluate(vectors, labels, objects, k=1).mean == 0.0  # the object left out
+    for query in range(8):  # moving the sister away changes nothing for the query
+        moved = vectors.copy()
+        moved[query ^ 1] = -vectors[query]
+        before = evaluate(vectors, labels, objects, k=3)
+        after = evaluate(moved, labels, objects, k=3)
+        assert before.average_precision[query] == after.average_precision[query]
+
+
+def test_ties_keep_the_collections_order():
+    vectors = np.array([[1.0, 0.0]] * 4)
+    assert evaluate(vectors, ["a", "b", "a", "a"], range(4), k=1).precision.tolist() == [0, 0, 1, 1]
+
+
+def test_only_some_labels_are_queries():
+    vectors = at_angles(0, 10, 25, 90)
+    labels = ["a", "a", "b", "b"]
+    every = evaluate(vectors, labels, range(4), k=2)
+    for query_labels in (["b"], ("b",), {"b"}, np.array(["b"]), "b"):
+        some = evaluate(vectors, labels, range(4), k=2, query_labels=query_labels)
+        assert some.queries.tolist() == [2, 3] and some.labels.tolist() == ["b", "b"]
+        assert some.precision.tolist() == every.precision[2:].tolist()
+
+
+def test_one_label_given_as_a_word_is_not_taken_letter_by_letter():
+    vectors, labels = at_angles(0, 10, 25, 90), ["pen", "pen", "p", "p"]
+    assert evaluate(vectors, labels, range(4), query_labels="pen").queries.tolist() == [0, 1]
+
+
+def test_other_query_vectors():
+    """Searching with each vector's opposite ranks the others backwards."""
+    vectors = at_angles(0, 10, 100)
+    labels = ["a", "a", "b"]
+    assert evaluate(vectors, labels, range(3), k=1).precision.tolist() == [1, 1, 0]
+    turned = evaluate(vectors, labels, range(3), k=1, query_vectors=-vectors)
+    assert turned.precision.tolist() == [0, 0, 0]
+
+
+def test_k_larger_than_what_is_left():
+    assert evaluate(at_angles(0, 1, 2), ["a", "a", "b"], range(3), k=50).mean == pytest.approx(
+        1 / 3
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"labels": ["a"]}, "3 vectors, 1 labels and 3 sources"),
+        ({"sources": [1, 2]}, "3 vectors, 3 labels and 2 sources"),
+        ({"query_vectors": at_angles(0, 1)}, "2 query vectors and 3 items"),
+        ({"query_vectors": at_angles(0, 1, 2, 3)}, "4 query vectors and 3 items"),
+        ({"query_vectors": np.ones((3, 5))}, "5 and 2 dimensions"),
+        ({"query_labels": ["z"]}, "No item has one of these labels"),
+        ({"sources": [1, 1, 1]}, "no results to judge"),
+        ({"vectors": np.zeros((3, 2))}, "all zeros"),
+        ({"vectors": np.full((3, 2), np.nan)}, "NaN"),
+        ({"k": 0}, "k is 0"),
+        ({"k": -1}, "k is -1"),
+    ],
+)
+def test_what_cannot_be_evaluated(changes, words):
+    given = {"vectors": at_angles(0, 1, 2), "labels": ["a", "a", "b"], "sources": [1, 2, 3]}
+    with pytest.raises(ValueError, match=words):
+        evaluate(**(given | changes))
+
+
+def test_nothing_to_evaluate():
+    with pytest.raises(ValueError):
+        evaluate(np.zeros((0, 3)), [], [])
+
+
+# ---- interval ----
+
+
+def make_evidence(precision, sources) -> Evidence:
+    precision = np.asarray(precision, float)
+    n = len(precision)
+    return Evidence(5, np.arange(n), np.full(n, "a"), np.asarray(sources), precision, precision)
+
+
+def test_interval_covers_the_mean_and_is_the_same_each_time():
+    evidence = evaluate(*random_data(60, 3))
+    low, high = evidence.interval()
+    assert 0 <= low < evidence.mean < high <= 1
+    assert evidence.interval() == (low, high)
+    assert evidence.interval(seed=1) != (low, high)
+
+
+def test_interval_without_any_spread():
+    assert make_evidence([0.4] * 10, range(10)).interval() == pytest.approx((0.4, 0.4))
+
+
+def test_interval_draws_whole_sources():
+    """Ten copies of a picture are no more evidence than one."""
+    precision = np.random.default_rng(0).random(12)
+    single = make_evidence(precision, range(12)).interval()
+    copies = make_evidence(precision.repeat(10), np.arange(12).repeat(10)).interval()
+    careless = make_evidence(precision.repeat(10), range(120)).interval()
+    assert copies == pytest.approx(single)
+    assert careless[1] - careless[0] < 0.6 * (single[1] - single[0])
+
+
+def test_interval_is_as_wide_as_theory_says():
+    """For many sources a 95 % interval is about 2 x 1.96 standard errors wide."""
+    precision = np.random.default_rng(0).random(400)
+    low, high = make_evidence(precision, range(400)).interval(repeats=4000)
+    assert high - low == pytest.approx(2 * 1.96 * precision.std() / 20, rel=0.1)
+
+
+# ---- shuffled_labels ----
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+def test_shuffled_labels_give_chance(classes):
+    """By chance, a result has the query's label as often as the other items have it."""
+    vectors, labels, sources = random_data(60, classes)
+    chance = (60 / classes - 1) / 59
+    assert shuffled_labels(vectors, labels, sources) == pytest.approx(chance, abs=0.05)
+
+
+def test_shuffled_labels_are_near_chance_where_the_real_ones_are_perfect():
+    vectors = np.eye(3).repeat(10, axis=0) + 0.01
+    labels = np.array(["a", "b", "c"]).repeat(10)
+    assert evaluate(vectors, labels, range(30)).mean == 1.0
+    first = shuffled_labels(vectors, labels, range(30))
+    assert first == pytest.approx(9 / 29, abs=0.06)
+    assert shuffled_labels(vectors, labels, range(30)) == first
+    assert shuffled_labels(vectors, labels, range(30), seed=1) != first
+    assert shuffled_labels(vectors, labels, range(30), query_labels=["a"]) == pytest.approx(
+        9 / 29, abs=0.1
+    )
+    assert labels.tolist() == ["a"] * 10 + ["b"] * 10 + ["c"] * 10  # left as they were
+
+
+# ---- Thermometer ----
+
+
+def test_percentile_is_what_counting_gives():
+    rng = np.random.default_rng(0)
+    vectors, sources = rng.normal(size=(20, 6)), rng.integers(0, 8, 20)
+    pairs = [
+        vectors[i] @ vectors[j] / np.linalg.norm(vectors[i]) / np.linalg.norm(vectors[j])
+        for i in range(20)
+        for j in range(i)
+        if sources[i] != sources[j]
+    ]
+    thermometer = Thermometer(vectors, sources)
+    np.testing.assert_allclose(thermometer.scores, np.sort(pairs))
+    for score in [*np.linspace(-1, 1, 41), *thermometer.scores]:  # a pair is not above itself
+        lower = sum(other < score for other in thermometer.scores)
+        assert thermometer.percentile(score) == pytest.approx(100 * lower / len(pairs))
+
+
+def test_percentile_by_hand():
+    thermometer = Thermometer(at_angles(0, 60, 180))  # cosines 0.5, -0.5, -1
+    assert len(thermometer.scores) == 3
+    assert thermometer.percentile(-2) == 0
+    assert thermometer.percentile(0) == pytest.approx(200 / 3)
+    assert thermometer.percentile(0.6) == 100
+
+
+def test_pairs_of_one_source_do_not_count():
+    thermometer = Thermometer(at_angles(0, 0, 90), ["a", "a", "b"])
+    np.testing.assert_allclose(thermometer.scores, [0, 0], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("vectors", "sources", "words"),
+    [
+        (at_angles(0), None, "at least two"),
+        (np.zeros((0, 2)), None, "at least two"),
+        (at_angles(0, 1), ["a", "a"], "All items are of one source"),
+        (np.zeros((2, 2)), None, "all zeros"),
+    ],
+)
+def test_what_gives_no_thermometer(vectors, sources, words):
+    with pytest.raises(ValueError, match=words):
+        Thermometer(vectors, sources)
+
+
+# ---- center, occurrences ----
+
+
+def test_center():
+    vectors = np.random.default_rng(0).random((10, 4))
+    centred, mean = center(vectors)
+    np.testing.assert_allclose(mean, vectors.mean(axis=0))
+    np.testing.assert_allclose(np.linalg.norm(centred, axis=1), 1)
+    np.testing.assert_allclose(centred[3], (vectors[3] - mean) / np.linalg.norm(vectors[3] - mean))
+
+
+def test_center_of_a_query_from_outside():
+    vectors = np.random.default_rng(0).random((10, 4))
+    centred, mean = center(vectors)
+    query, same = center(vectors[4], mean)
+    np.testing.assert_allclose(query, centred[4])
+    assert same is mean
+
+
+def test_center_of_vectors_that_are_all_the_same():
+    with pytest.raises(ValueError, match="all zeros"):
+        center(np.ones((3, 2)))
+
+
+def test_occurrences_of_a_hub():
+    """One vector in the middle of orthogonal ones is everybody's nearest."""
+    vectors = np.vstack([np.eye(6), np.ones(6)])
+    found = occurrences(vectors, k=1)
+    assert found[6] == 6  # in every list but its own
+    assert found.tolist() == [1, 0, 0, 0, 0, 0, 6]  # the hub's own nearest: a tie, the first
+
+
+def test_occurrences_add_up():
+    vectors = np.random.default_rng(0).normal(size=(30, 8))
+    found = occurrences(vectors, k=4)
+    assert found.shape == (30,) and found.sum() == 30 * 4
+
+
+@pytest.mark.parametrize("k", [2, 3, 50])
+def test_occurrences_never_count_an_item_itself(k):
+    assert occurrences(at_angles(0, 10, 90), k=k).tolist() == [2, 2, 2]
+    assert occurrences(at_angles(0), k=k).tolist() == [0]
+
+
+@pytest.mark.parametrize("k", [0, -1])
+def test_occurrences_with_k_below_one(k):
+    with pytest.raises(ValueError, match=f"k is {k}"):
+        occurrences(at_angles(0, 10, 90), k=k)

@@ -1,0 +1,200 @@
+"""Cosines, rankings and their measures, against values worked out by hand and scikit-learn."""
+
+import math
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score
+
+from course_utils.search import (
+    average_precision,
+    cosine_similarity,
+    mean_average_precision,
+    precision_at_k,
+    top_k,
+    unit_length,
+)
+
+# ---- cosine_similarity, unit_length ----
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "cosine"),
+    [
+        ([1, 0], [1, 0], 1.0),
+        ([3, 4], [30, 40], 1.0),
+        ([1, 0], [0, 7], 0.0),
+        ([1, 2], [-2, -4], -1.0),
+        ([1, 1], [1, 0], math.sqrt(0.5)),
+        ([3, 4], [4, 3], 24 / 25),
+        ([1, 2, 3], [3, 2, 1], 10 / 14),
+        ([5], [-2], -1.0),
+    ],
+)
+def test_cosine_by_hand(a, b, cosine):
+    assert cosine_similarity(a, b) == pytest.approx(cosine, abs=1e-12)
+    assert cosine_similarity(b, a) == pytest.approx(cosine, abs=1e-12)
+
+
+def test_cosine_shapes():
+    a, b = np.eye(3)[:2], np.arange(1.0, 13).reshape(4, 3)
+    assert np.shape(cosine_similarity(a[0], b[0])) == ()
+    assert cosine_similarity(a[0], b).shape == (4,)
+    assert cosine_similarity(a, b[0]).shape == (2,)
+    assert cosine_similarity(a, b).shape == (2, 4)
+    assert cosine_similarity(a, b)[1, 2] == pytest.approx(8 / math.sqrt(49 + 64 + 81))
+
+
+def test_cosine_of_no_vectors():
+    assert cosine_similarity(np.zeros((0, 3)), np.eye(3)).shape == (0, 3)
+
+
+def test_cosines_stay_between_minus_one_and_one():
+    vectors = np.random.default_rng(0).normal(size=(200, 512)).astype(np.float32)
+    cosines = cosine_similarity(vectors, vectors)
+    assert np.abs(cosines).max() <= 1 + 1e-6
+    np.testing.assert_allclose(np.diag(cosines), 1, atol=1e-6)
+
+
+def test_different_dimensions():
+    with pytest.raises(ValueError, match="have 3 and 2 dimensions; only vectors of one encoder"):
+        cosine_similarity([1, 2, 3], [[1, 2]])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_values_that_are_no_numbers(bad):
+    for a, b in [([1, bad], [1, 0]), ([1, 0], [[1, 0], [bad, 1]])]:
+        with pytest.raises(ValueError, match="NaN or infinity"):
+            cosine_similarity(a, b)
+
+
+def test_zero_vector():
+    for a, b in [([0, 0], [1, 0]), ([1, 0], [[1, 0], [0, 0]])]:
+        with pytest.raises(ValueError, match="all zeros"):
+            cosine_similarity(a, b)
+
+
+def test_unit_length():
+    np.testing.assert_allclose(unit_length([3, 4]), [0.6, 0.8])
+    np.testing.assert_allclose(unit_length([[3, 4], [0, -2]]), [[0.6, 0.8], [0, -1]])
+    assert unit_length(np.ones((2, 3), np.float32)).dtype == np.float32
+
+
+# ---- top_k ----
+
+COLLECTION = np.array([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8], [0.8, 0.6], [-1.0, 0.0]])
+
+
+def test_top_k_by_hand():
+    best, scores = top_k([2.0, 0.0], COLLECTION, 3)
+    assert best.tolist() == [0, 3, 2]
+    np.testing.assert_allclose(scores, [1.0, 0.8, 0.6])
+
+
+def test_top_k_ties_keep_the_order():
+    collection = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 0.0], [0.0, 3.0], [4.0, 0.0]])
+    assert top_k([1.0, 0.0], collection, 5)[0].tolist() == [1, 2, 4, 0, 3]
+
+
+def test_k_larger_than_the_collection():
+    best, scores = top_k([1.0, 0.0], COLLECTION, 50)
+    assert best.tolist() == [0, 3, 2, 1, 4] and len(scores) == 5
+    assert scores[-1] == pytest.approx(-1)
+
+
+def test_five_are_returned_if_k_is_not_given():
+    assert len(top_k(np.ones(3), np.eye(3).repeat(4, axis=0))[0]) == 5
+
+
+@pytest.mark.parametrize("k", [0, -1])
+def test_k_below_one(k):
+    with pytest.raises(ValueError, match=f"k is {k}; ask for at least one"):
+        top_k([1.0, 0.0], COLLECTION, k)
+
+
+@pytest.mark.parametrize("collection", [[], np.zeros((0, 2))])
+def test_empty_collection(collection):
+    with pytest.raises(ValueError, match="collection is empty"):
+        top_k([1.0, 0.0], collection)
+
+
+@pytest.mark.parametrize(
+    ("query", "collection", "words"),
+    [
+        ([1.0, 0.0, 0.0], COLLECTION, "3 and 2 dimensions"),
+        ([0.0, 0.0], COLLECTION, "all zeros"),
+        ([np.nan, 0.0], COLLECTION, "NaN"),
+    ],
+)
+def test_query_that_cannot_be_compared(query, collection, words):
+    with pytest.raises(ValueError, match=words):
+        top_k(query, collection)
+
+
+@pytest.mark.parametrize(
+    ("query", "collection"), [(COLLECTION[:1], COLLECTION), (COLLECTION[0], COLLECTION[0])]
+)
+def test_a_list_of_queries_or_a_single_vector_to_search(query, collection):
+    """`top_k(encoder.encode([path]), vectors)` is easily written."""
+    with pytest.raises(ValueError, match=r"give one vector, such as encode\(\[path\]\)\[0\]"):
+        top_k(query, collection, 2)
+
+
+# ---- how good a ranking is ----
+
+
+@pytest.mark.parametrize(
+    ("relevant", "k", "precision"),
+    [
+        ([1, 1, 0, 1, 0], 5, 0.6),
+        ([1, 1, 0, 1, 0], 2, 1.0),
+        ([0, 0, 1], 2, 0.0),
+        ([1, 0], 5, 0.5),  # fewer results than k
+        ([True], 1, 1.0),
+    ],
+)
+def test_precision_by_hand(relevant, k, precision):
+    assert precision_at_k(relevant, k) == pytest.approx(precision)
+
+
+def test_precision_of_nothing():
+    with pytest.raises(ValueError, match="no results to judge"):
+        precision_at_k([])
+
+
+@pytest.mark.parametrize("k", [0, -1])
+def test_precision_with_k_below_one(k):
+    """Not the precision of all results but the last."""
+    with pytest.raises(ValueError, match=f"k is {k}"):
+        precision_at_k([True, False], k)
+
+
+@pytest.mark.parametrize(
+    ("relevant", "average"),
+    [
+        ([1, 1, 1], 1.0),
+        ([1, 1, 0, 0], 1.0),
+        ([0, 1], 1 / 2),
+        ([1, 0, 1], (1 + 2 / 3) / 2),
+        ([0, 1, 0, 1, 1], (1 / 2 + 2 / 4 + 3 / 5) / 3),
+        ([0, 0, 0], 0.0),
+        ([], 0.0),
+    ],
+)
+def test_average_precision_by_hand(relevant, average):
+    assert average_precision(relevant) == pytest.approx(average)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_average_precision_is_scikit_learns(seed):
+    rng = np.random.default_rng(seed)
+    relevant = rng.random(rng.integers(2, 60)) < rng.random()
+    relevant[rng.integers(len(relevant))] = True
+    scores = -np.arange(len(relevant))  # best first, no ties
+    assert average_precision(relevant) == pytest.approx(average_precision_score(relevant, scores))
+
+
+def test_mean_average_precision():
+    assert mean_average_precision([[1, 0], [0, 1]]) == pytest.approx(0.75)
+    with pytest.raises(ValueError, match="no rankings"):
+        mean_average_precision([])
