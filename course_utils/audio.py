@@ -11,7 +11,7 @@ import copy
 import hashlib
 import math
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -135,6 +135,17 @@ def pitch_track(waveform: np.ndarray) -> np.ndarray:
     return torch.where(clear[:, 0], RATE / period, torch.nan).numpy()
 
 
+@contextmanager
+def one_thread():
+    """Let PyTorch use one thread: for pieces as small as these, more only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 class AudioEncoder:
     """A sound becomes the numbers of a recipe: 64 for `mel`, 67 for `voice`.
 
@@ -192,7 +203,8 @@ class AudioEncoder:
             ValueError: fewer than two files.
             MediaError: a file is unusable.
         """
-        raw = np.array([self._numbers(path) for path in getattr(paths, "paths", paths)])
+        with one_thread():
+            raw = np.array([self._numbers(path) for path in getattr(paths, "paths", paths)])
         if len(raw) < 2:
             raise ValueError("One sound has nothing to be centred on; give at least two files.")
         known = np.where(np.isnan(raw).all(axis=0), 0.0, raw)  # no file at all has a pitch
@@ -223,24 +235,16 @@ class AudioEncoder:
             raise TypeError("encode takes a list of paths; write encode([path]) for one file.")
         paths = list(getattr(paths, "paths", paths))  # a Catalog knows its paths
 
-        def one(path):
-            try:
-                return self._finish(self._numbers(path), path)
-            except MediaError as error:
-                if problems is None:
-                    raise
-                return error
-
-        bar = tqdm(total=len(paths), unit="file", disable=not (self.progress and is_live()))
         rows = []
-        with ThreadPoolExecutor(2) as pool, bar:
-            for row in pool.map(one, paths):
-                rows.append(row)
-                bar.update()
-        if problems is not None:
-            problems.extend(row for row in rows if isinstance(row, MediaError))
-        good = [row for row in rows if not isinstance(row, MediaError)]
-        return np.array(good, dtype=np.float32).reshape(len(good), self.dim)
+        with one_thread():
+            for path in tqdm(paths, unit="file", disable=not (self.progress and is_live())):
+                try:
+                    rows.append(self._finish(self._numbers(path), path))
+                except MediaError as error:
+                    if problems is None:
+                        raise
+                    problems.append(error)
+        return np.array(rows, dtype=np.float32).reshape(len(rows), self.dim)
 
     def embed(self, catalog):
         """Encode the items of a catalog and leave out those that cannot be read.
@@ -261,7 +265,8 @@ class AudioEncoder:
 
     def encode_waveform(self, waveform: np.ndarray) -> np.ndarray:
         """Return the embedding of a 16 kHz waveform, shape (samples,), as shape (dim,)."""
-        return self._finish(self.numbers(waveform), "the waveform").astype(np.float32)
+        with one_thread():
+            return self._finish(self.numbers(waveform), "the waveform").astype(np.float32)
 
     def parts(self, path: str | Path) -> tuple[np.ndarray, np.ndarray]:
         """Return what each band of each frame adds to a sound's vector.

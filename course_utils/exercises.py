@@ -138,3 +138,90 @@ def check_duplicates(function: Callable) -> None:
                 f"threshold {threshold}: {sorted(wanted)} is right, not {sorted(found)}."
             )
     _verdict("Exercise 4", problems)
+
+
+def check_mel(function: Callable) -> None:
+    """Check a function `mel(hertz)`. Used in notebook 3."""
+    problems = []
+    for hertz, wanted in ((0.0, 0.0), (700.0, 781.170), (4000.0, 2146.065)):
+        result, problem = _try(function, hertz)
+        if problem:
+            problems.append(problem)
+        elif not math.isclose(_number(result), wanted, abs_tol=0.01):
+            hint = ""
+            if math.isclose(_number(result), 2595 * math.log1p(hertz / 700), abs_tol=0.01):
+                hint = " That is the natural logarithm; use np.log10."
+            problems.append(f"{hertz:.0f} Hz gave {result}, but {wanted:.2f} is right.{hint}")
+    result, problem = _try(function, np.array([0.0, 700.0]))
+    if not problem and np.shape(result) != (2,):
+        problem = "an array of two frequencies must give two numbers; use np.log10, not math."
+    _verdict("Exercise 1", problems + ([problem] if problem else []))
+
+
+def check_audible(function: Callable) -> None:
+    """Check `audible(power, below)`: which frames can be heard. Used in notebook 3."""
+    power = np.array([[1.0, 5e-4, 2e-4, 0.0, 0.05], [0.0, 0.0, 2e-4, 0.0, 0.05]])
+    problems = []
+    for scale, below, wanted in (
+        (1.0, 35, [True, True, True, False, True]),
+        (1.0, 20, [True, False, False, False, True]),
+        (1e-4, 35, [True, True, True, False, True]),
+    ):
+        result, problem = _try(function, scale * power, below)
+        if problem:
+            problems.append(problem)
+            continue
+        found = np.asarray(result).astype(bool).ravel().tolist()
+        if found == wanted:
+            continue
+        if len(found) != power.shape[1]:
+            problems.append("give one True or False for each frame: sum over the bands, axis=0.")
+        elif scale != 1.0:
+            problems.append("a quiet copy gave another answer; compare with the loudest frame.")
+        elif found == (power.sum(axis=0) >= 10 ** (-below / 20)).tolist():
+            problems.append("for power it is 10 ** (-below / 10); 20 is for pressure.")
+        else:
+            problems.append(f"below={below}: {wanted} is right, not {found}.")
+    _verdict("Exercise 2", problems)
+
+
+def check_collapse(function: Callable) -> None:
+    """Check `embedding(spectrogram)`: normalise, average over time, unit length. Notebook 3."""
+    spectrogram = np.array([[4.0, 2.0, 6.0], [1.0, 1.0, 1.0], [0.0, 3.0, 0.0], [9.0, 7.0, 8.0]])
+    values = (spectrogram - spectrogram.mean()) / spectrogram.std()
+    wanted = values.mean(axis=1) / np.linalg.norm(values.mean(axis=1))
+    raw = spectrogram.mean(axis=1) / np.linalg.norm(spectrogram.mean(axis=1))
+    result, problem = _try(function, spectrogram)
+    problems = [problem] if problem else []
+    if not problem:
+        found = np.asarray(result)
+        if found.shape == (3,):
+            problems.append("three numbers came back, one a frame; average over time: axis=1.")
+        elif found.shape != (4,):
+            problems.append(f"the shape is {found.shape}; four bands should give four numbers.")
+        elif np.allclose(found, values.mean(axis=1)):
+            problems.append("the length is not 1; divide by np.linalg.norm.")
+        elif np.allclose(found, raw):
+            problems.append("it is not normalised; subtract the mean and divide by the deviation.")
+        elif not np.allclose(found, wanted, atol=1e-6):
+            problems.append(f"{wanted.round(2).tolist()} is right, not {found.round(2).tolist()}.")
+    _verdict("Exercise 3", problems)
+
+
+def check_pitch(function: Callable) -> None:
+    """Check `pitch(frame, rate)` on tones with overtones. Used in notebook 3."""
+    problems = []
+    for rate, hertz in ((16000, 120.0), (16000, 210.0), (8000, 95.0)):
+        time = np.arange(1024) / rate
+        frame = sum(np.sin(2 * np.pi * part * hertz * time) for part in (1, 2, 3))
+        result, problem = _try(function, frame * np.hanning(1024), rate)
+        if problem:
+            problems.append(problem)
+        elif not abs(_number(result) - hertz) < 0.04 * hertz:
+            hint = ""
+            if abs(_number(result) - rate / hertz) < 5:
+                hint = " That is a shift in samples; the pitch is the rate divided by it."
+            elif _number(result) > 400:
+                hint = " A shift of almost 0 always fits; begin at rate // 400."
+            problems.append(f"a tone of {hertz:.0f} Hz gave {result}.{hint}")
+    _verdict("Exercise 4", problems)

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from course_utils.media import RATE, read_waveform
-from course_utils.plots import BLUE, SKY, STYLE, VERMILION, Picture
+from course_utils.plots import BLUE, SKY, STYLE, VERMILION, Picture, label_color
 from course_utils.session import is_live
 
 LONGEST = 20  # seconds that a player holds; what follows is cut off
@@ -135,7 +135,7 @@ def curves(
 def spectrograms(
     images: Sequence[np.ndarray], titles: Sequence[str], ylabel: str, unit: str, alt: str,
     hertz: np.ndarray | None = None, pitch: np.ndarray | None = None, same: bool = False,
-    color: str = "magma",
+    color: str = "magma", xlabel: str = "seconds", width: float | None = None,
 ) -> Picture:  # fmt: skip
     """Show spectrograms beside each other, low frequencies at the bottom.
 
@@ -149,6 +149,8 @@ def spectrograms(
         pitch: a pitch in hertz for each frame of the first image, drawn as dots.
         same: one scale of colours for all.
         color: a matplotlib colour map.
+        xlabel: what a column is.
+        width: what the last column stands for; None counts 10 ms a column.
 
     Introduced in notebook 3.
     """
@@ -159,10 +161,10 @@ def spectrograms(
         with matplotlib.rc_context(STYLE):
             shown = axis.imshow(
                 image, origin="lower", aspect="auto", cmap=color, interpolation="nearest",
-                extent=(0, image.shape[1] / 100, 0, len(image)), **limits,
+                extent=(0, width or image.shape[1] / 100, 0, len(image)), **limits,
             )  # fmt: skip
             axis.set_title(title)
-            axis.set_xlabel("seconds")
+            axis.set_xlabel(xlabel)
             axis.set_ylabel(ylabel)
             if hertz is not None:
                 rows = np.linspace(0, len(image) - 1, 6).astype(int)
@@ -175,3 +177,48 @@ def spectrograms(
         rows = np.interp(pitch, hertz, np.arange(len(hertz)) + 0.5)
         axes[0, 0].plot(np.arange(len(pitch)) / 100, rows, ".", color="white", markersize=4)
     return Picture.of(figure, alt)
+
+
+def dots(values: np.ndarray, labels: np.ndarray, xlabel: str, title: str) -> Picture:
+    """Show a value of each item as a dot, a row for each label.
+
+    Introduced in notebook 3.
+    """
+    figure, axes = _axes(1, 1, 8, 2.2)
+    axis, said = axes[0, 0], []
+    with matplotlib.rc_context(STYLE):
+        for row, label in enumerate(dict.fromkeys(labels)):
+            mine = values[labels == label]
+            axis.plot(
+                mine, np.full(len(mine), row), "o^sD"[row % 4], color=label_color(label), alpha=0.6
+            )
+            said.append(f"{label} from {mine.min():.0f} to {mine.max():.0f}")
+        axis.set_yticks(range(row + 1), list(dict.fromkeys(labels)))
+        axis.set_ylim(-0.6, row + 0.6)
+        axis.set_xlabel(xlabel)
+        axis.set_title(title)
+    return Picture.of(figure, f"Dots, {xlabel}: {'; '.join(said)}.")
+
+
+def bars(
+    rows: dict[str, Sequence[float]], names: Sequence[str], baseline: float, ylabel: str, title: str
+) -> Picture:
+    """Show groups of bars, a group for each row, and what luck gives as a line.
+
+    Introduced in notebook 3.
+    """
+    figure, axes = _axes(1, 1, 9, 3.2)
+    axis = axes[0, 0]
+    colors = (BLUE, SKY, VERMILION, "#E69F00")
+    with matplotlib.rc_context(STYLE):
+        for i, name in enumerate(names):
+            places = np.arange(len(rows)) + 0.2 * (i - (len(names) - 1) / 2)
+            axis.bar(places, [row[i] for row in rows.values()], 0.18, color=colors[i], label=name)
+        axis.axhline(baseline, color="black", linestyle="--", linewidth=1, label="luck")
+        axis.set_xticks(range(len(rows)), list(rows))
+        axis.set_ylim(0, 1.02)
+        axis.set_ylabel(ylabel)
+        axis.set_title(title)
+        axis.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    said = "; ".join(f"{name} {', '.join(f'{x:.2f}' for x in row)}" for name, row in rows.items())
+    return Picture.of(figure, f"Bars for {', '.join(names)}: {said}; luck {baseline:.2f}.")

@@ -233,6 +233,8 @@ def read_waveform(
         raise MediaError(path, "may not be read by you", "change its permissions") from None
     except Exception:  # not one of soundfile's formats, or damaged: FFmpeg has the last word
         sound, rate = _with_av(path, start, duration)
+    if not 1_000 <= rate <= 768_000:
+        raise MediaError(path, f"claims to have {rate} samples a second", "record or copy it again")
     if not len(sound):
         what = f"ends before {start:g} s" if start else "holds no sound"
         raise MediaError(path, what, "listen to it in a player and choose another part or file")

@@ -311,9 +311,14 @@ def contact_sheet(
             _card(axis, picture, item, f"{i + 1}. {item.label}", score, note)
         if heading:
             figure.suptitle(heading, fontsize=11, x=0.01, ha="left")
-    first = ", ".join(f"{i + 1}. {card[1].caption or card[1].name}" for i, card in enumerate(cards))
-    alt = f"Query: {query[1].caption or query[1].name}. Ranked matches: {first}."
+    first = ", ".join(f"{i + 1}. {_said(card[1])}" for i, card in enumerate(cards))
+    alt = f"Query: {_said(query[1])}. Ranked matches: {first}."
     return Picture.of(figure, alt, photo=True, text=text)
+
+
+def _said(item) -> str:
+    """Name an item in words; voices that say the same are told apart by their names."""
+    return item.name if item.kind == "audio" else item.caption or item.name
 
 
 def _card(axis, picture, item, title: str, score: float | None = None, note: str = "") -> None:

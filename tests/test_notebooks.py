@@ -270,7 +270,8 @@ def test_notebook_runs_without_internet_in_little_memory(path, tmp_path, monkeyp
     said = "".join(
         output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", ())
     )
-    assert "offline checkpoint" in said and "could not be reached" in said
+    if any("ImageEncoder(" in cell.source for cell in notebook.cells):  # needs weights
+        assert "offline checkpoint" in said and "could not be reached" in said
     with capsys.disabled():
         gigabytes = f", kernel at most {float(peak[0]):.2f} GB" if peak else ""
         print(f"\n{path.name}: cold and offline in {seconds:.0f} s{gigabytes}")
