@@ -200,9 +200,9 @@ def make_voices(voices: Path) -> list[dict]:
                 write(f"audio/room/{stem}.ogg", recorded)
             who = "woman" if sex == "f" else "man"
             how = "whispers" if tag else "says"
-            for folder, role, setting, end in (
-                ("voices/{}.flac", "extra" if tag else "item", "studio", ""),
-                ("room/{}.ogg", "control", "room", ", in a room with a fan"),
+            for folder, role, setting, start in (
+                ("voices/{}.flac", "extra" if tag else "item", "studio", "A"),
+                ("room/{}.ogg", "control", "room", "In a room with a fan, a"),
             ):
                 if tag and setting == "room":
                     continue
@@ -212,7 +212,7 @@ def make_voices(voices: Path) -> list[dict]:
                     "label": "female voice" if sex == "f" else "male voice",
                     "role": role, "source": voice, "setting": setting, "tags": tag,
                     "caption": text,
-                    "alt": f"A synthetic voice of a {who} ({accent}) {how} \"{text}\"{end}.",
+                    "alt": f"{start} synthetic voice of a {who} ({accent}) {how}: {text}",
                     "made": f"Kokoro-82M (Apache-2.0), voice {voice}"
                     + (", buzz replaced by noise" if tag else "")
                     + ("" if setting == "studio" else ", filtered, in a room, with a fan"),
