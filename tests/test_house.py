@@ -131,12 +131,13 @@ def rows() -> list[dict]:
 
 
 def test_every_medium_is_catalogued_and_every_row_is_complete():
-    media = {
-        path.relative_to(ROOT / "data").as_posix()
-        for path in (ROOT / "data" / "images").rglob("*")
-        if path.is_file()
-    }
-    assert media == {row["path"] for row in rows() if row["kind"] == "image"}
+    for kind, folder in (("image", "images"), ("audio", "audio")):
+        media = {
+            path.relative_to(ROOT / "data").as_posix()
+            for path in (ROOT / "data" / folder).rglob("*")
+            if path.is_file()
+        }
+        assert media == {row["path"] for row in rows() if row["kind"] == kind}
     for row in rows():
         for column in ("label", "role", "source", "caption", "alt", "license", "made"):
             assert row[column].strip(), f"{row['path']} has no {column}"
@@ -157,6 +158,28 @@ def test_the_collection_is_what_the_case_study_needs():
         assert any("hard" in row["tags"].split(";") for row in mine)
 
 
+def test_the_voices_are_what_the_case_study_needs():
+    """Each voice says the guide's sentence and another one, each through two microphones."""
+    voices = [row for row in rows() if row["label"] in ("female voice", "male voice")]
+    for label in ("female voice", "male voice"):
+        sources = {row["source"] for row in voices if row["label"] == label}
+        assert len(sources) >= 13
+        for source in sources:
+            for setting in ("studio", "room"):
+                said = [
+                    row["caption"] for row in voices
+                    if row["source"] == source and row["setting"] == setting
+                    and "whisper" not in row["tags"]
+                ]  # fmt: skip
+                assert len(said) == len(set(said)) == 2 and "Life is beautiful." in said
+    assert (
+        sum(
+            (ROOT / "data" / row["path"]).stat().st_size for row in rows() if row["kind"] == "audio"
+        )
+        < 6e6
+    )
+
+
 def test_backgrounds_do_not_give_the_label_away():
     """Guessing pen or cup from the setting alone must be little better than tossing a coin."""
     items = [row for row in rows() if row["role"] == "item" and row["label"] in ("pen", "cup")]
@@ -168,7 +191,7 @@ def test_backgrounds_do_not_give_the_label_away():
 
 
 def test_every_control_belongs_to_an_item():
-    names = {Path(row["path"]).name for row in rows() if row["role"] == "item"}
+    names = {Path(row["path"]).stem for row in rows() if row["role"] == "item"}
     controls = [row for row in rows() if row["role"] == "control"]
     assert controls
-    assert {Path(row["path"]).name for row in controls} <= names
+    assert {Path(row["path"]).stem for row in controls} <= names
