@@ -133,7 +133,7 @@ class Catalog:
         if not items:
             raise ValueError(
                 f"There are no pictures in {str(folder)!r}; "
-                f"files that end in {', '.join(SUFFIXES)} are looked for (save HEIC photos as JPEG)."
+                f"it may hold files that end in {', '.join(SUFFIXES)} (save HEIC photos as JPEG)."
             )
         return cls(items)
 
