@@ -141,8 +141,8 @@ class Catalog:
                 )
         if not items:
             raise ValueError(
-                f"There are no {what} in {str(folder)!r}; files that end in "
-                f"{', '.join(suffixes)} are looked for{hint}."
+                f"There are no {what} in {str(folder)!r}; "
+                f"it may hold files that end in {', '.join(suffixes)}{hint}."
             )
         return cls(items)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 NEEDED = (
     "torch", "torchvision", "torchaudio", "numpy", "pillow", "safetensors", "matplotlib",
-    "scikit-learn", "ipywidgets", "tqdm",
+    "scikit-learn", "ipywidgets", "tqdm", "soundfile", "av",
 )  # fmt: skip
 MEMORY_GB, DISK_GB = 1.5, 1.0
 

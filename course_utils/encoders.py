@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 from torchvision.models import ResNet18_Weights, resnet18
 from torchvision.transforms import functional
 from tqdm import tqdm
@@ -52,6 +53,29 @@ def pick_precision(device: torch.device) -> torch.dtype:
     return torch.float32
 
 
+def fold_normalization(network: torch.nn.Module) -> torch.nn.Module:
+    """Merge each batch normalisation of a ResNet into the convolution before it.
+
+    Once trained, both are linear, so one layer can do the work of two: the same results up to
+    rounding, about a tenth faster, in less memory.
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.fusion.fuse_conv_bn_weights.html
+    Introduced in notebook 1.
+    """
+    pairs = (("conv1", "bn1"), ("conv2", "bn2"), ("0", "1"))  # "0", "1": in `downsample`
+    for module in list(network.modules()):
+        for first, second in pairs:
+            norm = getattr(module, second, None)
+            if isinstance(norm, torch.nn.BatchNorm2d):
+                conv = getattr(module, first)
+                conv.weight, conv.bias = fuse_conv_bn_weights(
+                    conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps,
+                    norm.weight, norm.bias,
+                )  # fmt: skip
+                setattr(module, second, torch.nn.Identity())
+    return network
+
+
 class ImageEncoder:
     """ResNet-18 without its last layer: a picture becomes 512 numbers.
 
@@ -78,7 +102,7 @@ class ImageEncoder:
         self,
         device: str | torch.device | None = None,
         precision: str = "fp32",
-        batch_size: int = 16,
+        batch_size: int | None = None,
         fast_decode: bool = True,
         progress: bool = True,
     ):
@@ -88,7 +112,8 @@ class ImageEncoder:
             device: `cpu`, `cuda` or `mps`; None picks the fastest there is.
             precision: `fp32`; `bf16` (half the memory traffic, a little rounding); or `auto`,
                 which takes bf16 only where the hardware is made for it.
-            batch_size: how many pictures go through the network at once.
+            batch_size: how many pictures go through the network at once; None takes 8 on the CPU,
+                where more was measured to gain little, and 64 elsewhere.
             fast_decode: let the JPEG decoder shrink photos whose short side is over 1,024 pixels
                 while it reads them.
             progress: show a bar when somebody is watching.
@@ -100,11 +125,12 @@ class ImageEncoder:
         dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16}
         if precision not in (*dtypes, "auto"):
             raise ValueError(f"precision is {precision!r}; it may be fp32, bf16 or auto.")
-        if batch_size < 1:
+        if batch_size is not None and batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; it must be at least 1.")
         self.device = torch.device(device) if device else pick_device()
         self.dtype = dtypes.get(precision) or pick_precision(self.device)
-        self.batch_size, self.progress = batch_size, progress
+        self.batch_size = batch_size or (8 if self.device.type == "cpu" else 64)
+        self.progress = progress
         self.preprocessing = ResNet18_Weights.IMAGENET1K_V1.transforms()
         # Twice the size that is needed, so that the resize after it still sees enough pixels.
         self.draft_side = 2 * self.preprocessing.resize_size[0] if fast_decode else None
@@ -116,7 +142,9 @@ class ImageEncoder:
         # Channels-last is the memory order that convolutions are fastest in.
         layout = torch.contiguous_format if self.device.type == "mps" else torch.channels_last
         self.network = (
-            network.eval().requires_grad_(False).to(self.device, self.dtype, memory_format=layout)
+            fold_normalization(network.eval())
+            .requires_grad_(False)
+            .to(self.device, self.dtype, memory_format=layout)
         )
         self.layout = layout
 

@@ -136,6 +136,7 @@ def spectrograms(
     images: Sequence[np.ndarray], titles: Sequence[str], ylabel: str, unit: str, alt: str,
     hertz: np.ndarray | None = None, pitch: np.ndarray | None = None, same: bool = False,
     color: str = "magma", xlabel: str = "seconds", width: float | None = None,
+    signed: bool = False,
 ) -> Picture:  # fmt: skip
     """Show spectrograms beside each other, low frequencies at the bottom.
 
@@ -150,6 +151,7 @@ def spectrograms(
         same: one scale of colours for all.
         color: a matplotlib colour map.
         xlabel: what a column is.
+        signed: the last image has values on both sides of zero: orange above, purple below.
         width: what the last column stands for; None counts 10 ms a column.
 
     Introduced in notebook 3.
@@ -158,9 +160,13 @@ def spectrograms(
     low, high = min(x.min() for x in images), max(x.max() for x in images)
     for axis, image, title in zip(axes[0], images, titles, strict=True):
         limits = {"vmin": low, "vmax": high} if same else {}
+        colors = color
+        if signed and image is images[-1]:
+            colors, most = "PuOr_r", np.abs(image).max()
+            limits = {"vmin": -most, "vmax": most}
         with matplotlib.rc_context(STYLE):
             shown = axis.imshow(
-                image, origin="lower", aspect="auto", cmap=color, interpolation="nearest",
+                image, origin="lower", aspect="auto", cmap=colors, interpolation="nearest",
                 extent=(0, width or image.shape[1] / 100, 0, len(image)), **limits,
             )  # fmt: skip
             axis.set_title(title)

@@ -300,7 +300,7 @@ def contact_sheet(
     """
     columns = max(1, min(columns, len(cards)))
     rows = max(1, -(-len(cards) // columns))
-    figure = _figure(1.75 * (columns + 1), 2.25 * rows + 0.2)
+    figure = _figure(1.65 * (columns + 1), 2.15 * rows + 0.2)
     with matplotlib.rc_context(STYLE):
         axes = figure.subplots(rows, columns + 1, squeeze=False)
         for axis in axes.ravel():

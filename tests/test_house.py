@@ -97,6 +97,7 @@ def test_environment_yml_has_the_same_versions():
 def test_every_pin_has_bounds_and_a_reason():
     lines = (ROOT / "pyproject.toml").read_text(encoding="utf-8").splitlines()
     requirements = PYPROJECT["project"]["dependencies"] + PYPROJECT["dependency-groups"]["dev"]
+    requirements += PYPROJECT["dependency-groups"]["benchmark"]
     for requirement in requirements:
         assert ">=" in requirement and "<" in requirement.replace(">=", "")
         (line,) = [line for line in lines if f'"{requirement}"' in line]

@@ -1,0 +1,77 @@
+"""How fast are sounds encoded, on one thread? In multiples of real time, and beside librosa.
+
+Run it on an otherwise idle machine:
+
+    uv run --group benchmark python tests/benchmarks/audio_encoding.py
+
+The ways take turns on the same sounds, several times; the best round of each counts, because
+disturbances only ever make a program slower. All calculate with 1,024 samples, a step of 160 and
+64 bands:
+
+    librosa        mel spectrogram and mean over time, from waveforms
+    mel            the same with the course's recipe of that name, from waveforms
+    voice          the course's last recipe, from waveforms
+    mel, files     AudioEncoder("mel").encode, from FLAC files
+    voice, files   AudioEncoder("voice").encode, from FLAC files
+"""
+
+import argparse
+import time
+
+import numpy as np
+import torch
+
+from course_utils import audio
+from course_utils.audio import AudioEncoder
+from course_utils.catalog import Catalog
+from course_utils.media import RATE, read_waveform
+
+
+def main() -> None:
+    """Time all ways in turns and print multiples of real time and ratios."""
+    import librosa
+
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--rounds", type=int, default=5)
+    rounds = options.parse_args().rounds
+    torch.set_num_threads(1)
+    paths = Catalog.load().select(kind="audio", setting="studio", role="item").paths
+    sounds = [read_waveform(path) for path in paths]
+    seconds = sum(len(sound) for sound in sounds) / RATE
+    encoders = {name: AudioEncoder(name, progress=False) for name in ("mel", "voice")}
+
+    def with_librosa() -> list[np.ndarray]:
+        found = []
+        for sound in sounds:
+            power = librosa.feature.melspectrogram(
+                y=sound, sr=RATE, n_fft=audio.WINDOW, hop_length=audio.HOP, n_mels=audio.BANDS,
+                fmin=audio.LOW, fmax=audio.HIGH, htk=True, norm=None,
+            )  # fmt: skip
+            found.append(power.mean(axis=1))
+        return found
+
+    ways = {
+        "librosa": with_librosa,
+        "mel": lambda: [encoders["mel"].encode_waveform(sound) for sound in sounds],
+        "voice": lambda: [encoders["voice"].encode_waveform(sound) for sound in sounds],
+        "mel, files": lambda: encoders["mel"].encode(paths),
+        "voice, files": lambda: encoders["voice"].encode(paths),
+    }
+    best = dict.fromkeys(ways, float("inf"))
+    for _ in range(rounds + 1):  # the first round warms up
+        for way, function in ways.items():
+            start = time.perf_counter()
+            function()
+            best[way] = min(best[way], time.perf_counter() - start)
+    same = np.allclose(
+        with_librosa()[0], audio.mel_power(sounds[0]).mean(axis=1), rtol=1e-2, atol=1e-3
+    )
+    print(f"torch {torch.__version__}, librosa {librosa.__version__}, one thread")
+    print(f"{len(sounds)} sounds, {seconds:.0f} s; librosa's mean mel equals the course's: {same}")
+    for way, taken in best.items():
+        print(f"{way:13} {seconds / taken:6.0f} times real time, "
+              f"{best['librosa'] / taken:5.2f} times librosa's speed")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
