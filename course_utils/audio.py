@@ -237,7 +237,8 @@ class AudioEncoder:
 
         rows = []
         with one_thread():
-            for path in tqdm(paths, unit="file", disable=not (self.progress and is_live())):
+            show = self.progress and is_live()  # and only where it takes longer than 2 seconds
+            for path in tqdm(paths, unit="file", delay=2, leave=False, disable=not show):
                 try:
                     rows.append(self._finish(self._numbers(path), path))
                 except MediaError as error:

@@ -182,7 +182,7 @@ def spectrograms(
     if pitch is not None:
         rows = np.interp(pitch, hertz, np.arange(len(hertz)) + 0.5)
         axes[0, 0].plot(np.arange(len(pitch)) / 100, rows, ".", color="white", markersize=4)
-    return Picture.of(figure, alt)
+    return Picture.of(figure, alt, photo=signed)
 
 
 def dots(values: np.ndarray, labels: np.ndarray, xlabel: str, title: str) -> Picture:

@@ -8,7 +8,8 @@ The ways take turns on the same sounds, several times; the best round of each co
 disturbances only ever make a program slower. All calculate with 1,024 samples, a step of 160 and
 64 bands:
 
-    librosa        mel spectrogram and mean over time, from waveforms
+    librosa        mel spectrogram and mean over time, from waveforms; librosa builds its filter
+                   bank anew in every call
     mel            the same with the course's recipe of that name, from waveforms
     voice          the course's last recipe, from waveforms
     mel, files     AudioEncoder("mel").encode, from FLAC files

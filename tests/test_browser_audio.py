@@ -1,0 +1,69 @@
+"""A real browser opens notebook 3, runs it, plays voices and clicks."""
+
+import pytest
+from test_browser import CHROMIUM, lab  # noqa: F401
+
+pytestmark = pytest.mark.skipif(
+    not CHROMIUM, reason="needs Chromium; on Debian: apt-get install chromium"
+)
+
+
+@pytest.fixture(scope="module")
+def page(lab):  # noqa: F811
+    """Notebook 3, run from top to bottom."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-background-networking", "--disable-component-update"],
+        )
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.goto(f"{lab}/lab/tree/notebooks/03_audio_embeddings.ipynb?token=course")
+        page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
+        page.wait_for_timeout(3000)
+        page.get_by_text("Run", exact=True).first.click()
+        page.get_by_text("Run All Cells", exact=True).click()
+        page.locator(".cg-root").nth(4).wait_for(state="attached", timeout=240_000)
+        yield page
+        browser.close()
+
+
+def test_no_cell_stopped_with_an_error(page):
+    said = page.locator("[data-mime-type='application/vnd.jupyter.stderr']").all_inner_texts()
+    assert not [text for text in said if "Error" in text], said
+    assert page.locator(".cg-root").count() == 5
+
+
+def test_players_come_with_their_transcript(page):
+    players = page.locator(".jp-OutputArea-output figure:has(> audio)")
+    assert "Life is beautiful." in players.first.locator("figcaption").inner_text()
+    seconds = players.first.locator("audio").evaluate("player => player.duration")
+    assert 1 < seconds < 2
+
+
+def test_a_card_plays_by_keyboard_and_by_mouse_and_the_rest_of_it_is_a_button(page):
+    gallery = page.locator(".cg-root").first
+    gallery.scroll_into_view_if_needed()
+    card = gallery.locator(".cg-cards .cg-card:visible").first
+    player = card.locator("audio")
+    player.scroll_into_view_if_needed()
+    on_top = """player => {
+        const box = player.getBoundingClientRect();
+        return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2) === player;
+    }"""
+    assert player.evaluate(on_top), "the button lies over the player"
+    plays = "player => player.played.length > 0"
+    player.focus()
+    page.keyboard.press("Space")
+    page.wait_for_timeout(700)
+    assert player.evaluate(plays), "Space does not play"
+    second = gallery.locator(".cg-cards .cg-card:visible audio").nth(1)
+    second.click(position={"x": 20, "y": 17})
+    page.wait_for_timeout(700)
+    assert second.evaluate(plays), "a click does not play"
+    before = gallery.locator(".cg-query img").get_attribute("alt")
+    card.locator("img").click(force=True)
+    page.wait_for_timeout(1500)
+    assert gallery.locator(".cg-query img").get_attribute("alt") is not None
+    assert gallery.get_by_role("button", name="Back").is_enabled(), before
