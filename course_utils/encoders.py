@@ -8,6 +8,7 @@ whenever its vectors would.
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -255,7 +256,10 @@ class ImageEncoder:
 
     def _batches(self, paths: list, found: list[MediaError]) -> Iterator[torch.Tensor]:
         """Yield batches of prepared pictures, decoding ahead in two threads."""
-        bar = tqdm(total=len(paths), unit="file", disable=not (self.progress and is_live()))
+        bar = tqdm(
+            total=len(paths), unit="file", file=sys.stdout, leave=False, delay=0.5,
+            disable=not (self.progress and is_live()),
+        )  # fmt: skip
         waiting: deque = deque()
         ready: list[torch.Tensor] = []
         todo = iter(paths)

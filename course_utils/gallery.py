@@ -180,15 +180,16 @@ class Gallery:
     def _build(self):
         import ipywidgets as w
 
-        labels = [("all labels", None)] + [(str(x), str(x)) for x in np.unique(self.catalog.labels)]
+        labels = [("all labels", "")] + [(str(x), str(x)) for x in np.unique(self.catalog.labels)]
         options = [
             (f"{item.name}: {item.caption}" if item.caption != item.name else item.name, i)
             for i, item in enumerate(self.catalog)
         ]
         wide = w.Layout(width="340px")
         self.picker = w.Dropdown(
-            options=[("a file of yours", None), *options],
-            value=self.query_position, description="Query", layout=wide,
+            options=[("a file of yours", -1), *options],
+            value=-1 if self.query_position is None else self.query_position,
+            description="Query", layout=wide,
         )  # fmt: skip
         self.count = w.IntSlider(
             value=min(self.k, MOST), min=1, max=max(1, min(MOST, len(self.catalog) - 1)),
@@ -208,9 +209,9 @@ class Gallery:
         self.cards = [self._card_widget(w) for _ in range(self.count.max)]
         self.query_html, self._busy = query_html, False
 
-        self.picker.observe(lambda change: self._go(change["new"]), "value")
+        self.picker.observe(lambda change: self._pick(change["new"]), "value")
         self.count.observe(lambda change: self._narrow(k=change["new"]), "value")
-        self.only.observe(lambda change: self._narrow(label=change["new"]), "value")
+        self.only.observe(lambda change: self._narrow(label=change["new"] or None), "value")
         self.file.observe(lambda change: self._go(change["new"].strip().strip("\"'")), "value")
         self.back.on_click(lambda _: self._go_back())
         for slot, (_, _, button) in enumerate(self.cards):
@@ -222,9 +223,9 @@ class Gallery:
         if self.encoder is not None:
             controls.append(self.file)
         heading = w.HTML(f"<b>{html.escape(self.heading)}</b>" if self.heading else "")
-        root = w.VBox(
-            [w.HTML(f"<style>{CSS}</style>"), heading, *controls, self.said, self.query_card, cards]
-        )
+        head = w.HBox([self.query_card, w.VBox([*controls, self.said])])
+        head.add_class("cg-head")
+        root = w.VBox([w.HTML(f"<style>{CSS}</style>"), heading, head, cards])
         root.add_class("cg-root")
         self._show()
         return root
@@ -251,6 +252,10 @@ class Gallery:
             self.history.append(before)
         self._show()
 
+    def _pick(self, position: int) -> None:
+        if position >= 0:  # -1 stands for a file of the learner's
+            self._go(position)
+
     def _go_back(self) -> None:
         if self.history:
             self._go(self.history.pop(), remember=False)
@@ -267,10 +272,10 @@ class Gallery:
     def _show(self) -> None:
         """Bring all widgets up to date; cards are changed in place, not made anew."""
         self._busy = True  # setting the picker must not count as a click
-        self.picker.value = self.query_position
+        self.picker.value = -1 if self.query_position is None else self.query_position
         self._busy = False
         self.back.disabled = not self.history
-        self.query_html.value = self._card_html(self.query_item, "Query", None)
+        self.query_html.value = self._card_html(self.query_item, "Query:", None)
         ranking = self.ranking()
         self._shown = [position for position, _ in ranking]
         for slot, (card, content, button) in enumerate(self.cards):
@@ -300,10 +305,11 @@ class Gallery:
             image = html.escape(str(error))
         bar = ""
         if score is not None:
+            above = self._above(score).replace(", ", "<br>")
             bar = (
                 f'<div class="cg-bar"><div style="width:{100 * max(0.0, score):.0f}%;'
                 f'background:{color}"></div></div>'
-                f'<div class="cg-score">cosine {score:.2f}{self._above(score)}</div>'
+                f'<div class="cg-score">cosine {score:.2f}{above}</div>'
             )
         return (
             f'<figure>{image}<figcaption><div class="cg-label">'

@@ -132,7 +132,7 @@ def test_slider_and_filter_narrow_the_cards(collection):
     assert visible(gallery) == 6
     gallery.only.value = "cold"
     assert names(gallery) == ["4", "5", "6", "7"] and visible(gallery) == 4
-    gallery.only.value = None
+    gallery.only.value = ""
     assert visible(gallery) == 6
 
 
@@ -144,7 +144,7 @@ def test_a_bad_file_keeps_the_query_and_says_why(collection, tmp_path):
     assert "not a picture" in gallery.said.value and gallery.query_item.name == "0"
     Image.new("RGB", (9, 9), (0, 0, 255)).save(tmp_path / "mine.png")
     gallery.file.value = f'"{tmp_path / "mine.png"}"'  # as copied from a file manager
-    assert gallery.query_item.label == "yours" and gallery.picker.value is None
+    assert gallery.query_item.label == "yours" and gallery.picker.value == -1
     gallery.back.click()
     assert gallery.query_item.name == "0"
 
@@ -170,7 +170,7 @@ def test_percentile_is_shown_when_asked_for(collection):
     catalog, vectors = collection
     gallery = Gallery(catalog, vectors, "0", k=1, scale=Thermometer(vectors))
     gallery.widget()
-    assert re.search(r"cosine 0\.98, above \d+ %", gallery.cards[0][1].value)
+    assert re.search(r"cosine 0\.98<br>above \d+ %", gallery.cards[0][1].value)
 
 
 def test_a_picture_that_vanishes_leaves_the_gallery_standing(collection):
