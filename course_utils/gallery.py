@@ -286,7 +286,7 @@ class Gallery:
                 content.value = self._card_html(item, f"{slot + 1}.", score)
                 button.description = f"Use {item.name} as query"
                 button.tooltip = item.alt or item.name
-        self._say(f"{len(ranking)} matches for {self.query_item.caption or self.query_item.name}")
+        self._say(f"{len(ranking)} matches for {_title(self.query_item)}")
 
     def _card_html(self, item: Item, rank: str, score: float | None) -> str:
         safe = {
@@ -299,8 +299,8 @@ class Gallery:
             source = base64.b64encode(thumbnail(item.path, item.kind)).decode()
             image = f'<img src="data:image/jpeg;base64,{source}" alt="{safe["alt"] or name}">'
             if item.kind == "audio":
-                title = f"{item.name}: {item.caption}"
-                image += _player(item.path, title, item.path.stat().st_mtime_ns)
+                image = image.replace("<img ", '<img class="cg-sound" ')
+                image += _player(item.path, _title(item), item.path.stat().st_mtime_ns)
         except MediaError as error:
             image = html.escape(str(error))
         bar = ""
@@ -314,8 +314,15 @@ class Gallery:
         return (
             f'<figure>{image}<figcaption><div class="cg-label">'
             f'<span class="cg-dot" style="background:{color}"></span>{rank} {safe["label"]}</div>'
-            f'<div class="cg-name">{safe["caption"] or name}</div>{bar}</figcaption></figure>'
+            f'<div class="cg-name">{html.escape(_title(item))}</div>{bar}</figcaption></figure>'
         )
+
+
+def _title(item: Item) -> str:
+    """Name an item in a line; a sound by its name and transcript, for many say the same."""
+    if item.kind == "audio" and item.caption != item.name:
+        return f"{item.name}: {item.caption}"
+    return item.caption or item.name
 
 
 def _open(item: Item) -> Image.Image:
