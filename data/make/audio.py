@@ -21,7 +21,8 @@ What is made, all mono, 16 kHz:
     everyday/   water, rain, wind, bells, footsteps, a playground: synthesised here from noise and
                 sine waves; the playground also uses the voices. Ogg Vorbis.
 
-Seeds are fixed: music and everyday sounds come out sample for sample the same (their files differ
+Seeds are fixed: from the same voices, music and everyday sounds come out sample for sample the same
+(their files differ
 in the serial number that Ogg draws). The speech network draws noise of its own, so a voice made
 again is not exactly the committed one.
 """
