@@ -22,9 +22,8 @@ What is made, all mono, 16 kHz:
                 sine waves; the playground also uses the voices. Ogg Vorbis.
 
 Seeds are fixed: from the same voices, music and everyday sounds come out sample for sample the same
-(their files differ
-in the serial number that Ogg draws). The speech network draws noise of its own, so a voice made
-again is not exactly the committed one.
+(their files differ in the serial number that Ogg draws). The speech network draws noise of its own,
+so a voice made again is not exactly the committed one.
 """
 
 from __future__ import annotations
