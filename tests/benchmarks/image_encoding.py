@@ -93,7 +93,7 @@ def compare(name: str, paths: list[Path], rounds: int, precision: str) -> None:
 def main() -> None:
     """Compare on the course's pictures and on photos of 3 and 12 million pixels."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--precision", default="fp32", choices=("fp32", "bf16", "auto"))
     options = options.parse_args()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
