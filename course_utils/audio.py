@@ -52,7 +52,7 @@ class Recipe:
 
 
 RECIPES = {
-    "mel": Recipe(),  # the guide's: normalise, average over time
+    "mel": Recipe(),  # the plain one: normalise, average over time
     "log-mel": Recipe(log=True),
     "gated": Recipe(log=True, gate=True),
     "spread": Recipe(log=True, gate=True, spread=True),

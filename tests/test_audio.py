@@ -107,7 +107,7 @@ def test_mel_power_is_the_filter_bank_times_the_spectrogram(heart):
     assert np.allclose(bank.T @ power, audio.mel_power(heart), rtol=1e-3, atol=1e-4)
 
 
-def test_the_guides_recipe_by_hand(heart):
+def test_the_plain_recipe_by_hand(heart):
     power = audio.mel_power(heart)
     by_hand = ((power - power.mean()) / power.std()).mean(axis=1)
     by_hand /= np.linalg.norm(by_hand)
@@ -212,7 +212,7 @@ def test_a_deviation_cannot_be_split():
 
 
 def test_the_voices_find_their_like():
-    """Every recipe on all voices: the guide's is little better than luck, the last one much."""
+    """Every recipe on all voices: the plain one is little better than luck, the last one much."""
     luck = evidence.shuffled_labels(np.eye(len(FIRST)), FIRST.labels, FIRST.sources)
     found = {}
     for name, encoder in (

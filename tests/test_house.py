@@ -160,7 +160,7 @@ def test_the_collection_is_what_the_case_study_needs():
 
 
 def test_the_voices_are_what_the_case_study_needs():
-    """Each voice says the guide's sentence and another one, each through two microphones."""
+    """Each voice says "Life is beautiful." and another one, each through two microphones."""
     voices = [row for row in rows() if row["label"] in ("female voice", "male voice")]
     for label in ("female voice", "male voice"):
         sources = {row["source"] for row in voices if row["label"] == label}
