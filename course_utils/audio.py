@@ -259,10 +259,7 @@ class AudioEncoder:
         """
         problems: list[MediaError] = []
         vectors = self.encode(catalog.paths, problems)
-        for problem in problems:
-            print(f"Left out: {problem}")
-        bad = {problem.path for problem in problems}
-        return catalog[[path not in bad for path in catalog.paths]], vectors
+        return catalog.without(problems), vectors
 
     def encode_waveform(self, waveform: np.ndarray) -> np.ndarray:
         """Return the embedding of a 16 kHz waveform, shape (samples,), as shape (dim,)."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from course_utils.media import SOUND_SUFFIXES, SUFFIXES
+from course_utils.media import SOUND_SUFFIXES, SUFFIXES, MediaError
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 
@@ -167,6 +167,13 @@ class Catalog:
                 )
             items = kept
         return Catalog(items)
+
+    def without(self, problems: Iterable[MediaError]) -> Catalog:
+        """Return the items whose files are not among the problems; print each of those."""
+        for problem in problems:
+            print(f"Left out: {problem}")
+        bad = {problem.path for problem in problems}
+        return Catalog([item for item in self.items if item.path not in bad])
 
     def find(self, name: str) -> int:
         """Return the position of the item whose file name (without suffix) is `name`."""

@@ -198,10 +198,7 @@ class ImageEncoder:
         """
         problems: list[MediaError] = []
         vectors = self.encode(catalog.paths, problems)
-        for problem in problems:
-            print(f"Left out: {problem}")
-        bad = {problem.path for problem in problems}
-        return catalog[[path not in bad for path in catalog.paths]], vectors
+        return catalog.without(problems), vectors
 
     def prepare(self, path: str | Path) -> torch.Tensor:
         """Return a picture as the network takes it but for normalising: uint8 (3, 224, 224)."""

@@ -157,7 +157,7 @@ def spectrograms(
     Introduced in notebook 3.
     """
     figure, axes = _axes(1, len(images), 4.2 * len(images) + 0.6, 3.2)
-    low, high = min(x.min() for x in images), max(x.max() for x in images)
+    low, high = np.nanmin(np.hstack(images)), np.nanmax(np.hstack(images))
     for axis, image, title in zip(axes[0], images, titles, strict=True):
         limits = {"vmin": low, "vmax": high} if same else {}
         colors = color
