@@ -1,5 +1,6 @@
 """A real JupyterLab in a real browser: a student opens notebook 1, runs it and clicks."""
 
+import contextlib
 import json
 import os
 import re
@@ -65,9 +66,9 @@ def lab(tmp_path_factory):
         server.wait(20)
 
 
-@pytest.fixture(scope="module")
-def page(lab, tmp_path_factory):
-    """Notebook 1, run from top to bottom."""
+@contextlib.contextmanager
+def opened(lab: str, notebook: str, galleries: int):
+    """Open a notebook, run it from top to bottom, and wait for its galleries."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -75,15 +76,21 @@ def page(lab, tmp_path_factory):
             executable_path=CHROMIUM,
             args=["--no-sandbox", "--disable-background-networking", "--disable-component-update"],
         )
-        page = browser.new_page(viewport={"width": 1280, "height": 720})
-        page.goto(f"{lab}/lab/tree/notebooks/01_image_embeddings.ipynb?token=course")
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.goto(f"{lab}/lab/tree/notebooks/{notebook}?token=course")
         page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
         page.wait_for_timeout(3000)
         page.get_by_text("Run", exact=True).first.click()
         page.get_by_text("Run All Cells", exact=True).click()
-        page.locator(".cg-root").nth(3).wait_for(state="attached", timeout=240_000)
+        page.locator(".cg-root").nth(galleries - 1).wait_for(state="attached", timeout=240_000)
         yield page
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def page(lab):
+    with opened(lab, "01_image_embeddings.ipynb", galleries=4) as page:
+        yield page
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A real browser opens notebook 3, runs it, plays voices and clicks."""
 
 import pytest
-from test_browser import CHROMIUM, lab  # noqa: F401
+from test_browser import CHROMIUM, lab, opened  # noqa: F401
 
 pytestmark = pytest.mark.skipif(
     not CHROMIUM, reason="needs Chromium; on Debian: apt-get install chromium"
@@ -10,23 +10,8 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def page(lab):  # noqa: F811
-    """Notebook 3, run from top to bottom."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-background-networking", "--disable-component-update"],
-        )
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.goto(f"{lab}/lab/tree/notebooks/03_audio_embeddings.ipynb?token=course")
-        page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
-        page.wait_for_timeout(3000)
-        page.get_by_text("Run", exact=True).first.click()
-        page.get_by_text("Run All Cells", exact=True).click()
-        page.locator(".cg-root").nth(4).wait_for(state="attached", timeout=240_000)
+    with opened(lab, "03_audio_embeddings.ipynb", galleries=5) as page:
         yield page
-        browser.close()
 
 
 def test_no_cell_stopped_with_an_error(page):
