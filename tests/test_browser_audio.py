@@ -28,6 +28,8 @@ def test_players_come_with_their_transcript(page):
 
 
 def test_a_card_plays_by_keyboard_and_by_mouse_and_the_rest_of_it_is_a_button(page):
+    from playwright.sync_api import expect
+
     gallery = page.locator(".cg-root").first
     gallery.scroll_into_view_if_needed()
     card = gallery.locator(".cg-cards .cg-card:visible").first
@@ -41,14 +43,11 @@ def test_a_card_plays_by_keyboard_and_by_mouse_and_the_rest_of_it_is_a_button(pa
     plays = "player => player.played.length > 0"
     player.focus()
     page.keyboard.press("Space")
-    page.wait_for_timeout(700)
-    assert player.evaluate(plays), "Space does not play"
+    page.wait_for_function(plays, arg=player.element_handle(), timeout=20_000)
     second = gallery.locator(".cg-cards .cg-card:visible audio").nth(1)
     second.click(position={"x": 20, "y": 17})
-    page.wait_for_timeout(700)
-    assert second.evaluate(plays), "a click does not play"
-    before = gallery.locator(".cg-query img").get_attribute("alt")
-    card.locator("img").click(force=True)
-    page.wait_for_timeout(1500)
-    assert gallery.locator(".cg-query img").get_attribute("alt") is not None
-    assert gallery.get_by_role("button", name="Back").is_enabled(), before
+    page.wait_for_function(plays, arg=second.element_handle(), timeout=20_000)
+    wanted = card.locator(".cg-name").inner_text()
+    card.locator("img").click(force=True)  # what lies on top there is the card's button
+    expect(gallery.locator(".cg-query .cg-name")).to_have_text(wanted, timeout=20_000)
+    expect(gallery.get_by_role("button", name="Back")).to_be_enabled()
