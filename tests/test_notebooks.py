@@ -258,16 +258,16 @@ def test_notebook_runs_without_internet_in_little_memory(path, tmp_path, monkeyp
         "import socket, sys\n"
         "try:\n    socket.create_connection(('192.0.2.1', 80), 1)\n"
         "except OSError as error:\n    print('blocked by the test' in str(error))\n"
-        "if sys.platform == 'linux':\n"  # not getrusage, whose peak starts with the parent's
-        "    lines = open('/proc/self/status')\n"
-        "    print(next(int(x.split()[1]) / 1e6 for x in lines if x.startswith('VmHWM')))\n"
+        "if sys.platform == 'linux':\n"
+        "    lines = dict(x.split(':') for x in open('/proc/self/status'))\n"
+        "    print(*[int(lines[x].split()[0]) / 1e6 for x in ('VmHWM', 'RssFile')])\n"
     )
     notebook.cells.append(nbformat.v4.new_code_cell(ask))
     start = time.perf_counter()
     where = {"metadata": {"path": str(path.parent)}}
     NotebookClient(notebook, timeout=300, resources=where).execute()
     seconds = time.perf_counter() - start
-    blocked, *peak = notebook.cells[-1].outputs[0].text.split()
+    blocked, *memory = notebook.cells[-1].outputs[0].text.split()
     assert blocked == "True"
     said = "".join(
         output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", ())
@@ -275,7 +275,13 @@ def test_notebook_runs_without_internet_in_little_memory(path, tmp_path, monkeyp
     if any("ImageEncoder(" in cell.source for cell in notebook.cells):  # needs weights
         assert "offline checkpoint" in said and "could not be reached" in said
     with capsys.disabled():
-        gigabytes = f", kernel at most {float(peak[0]):.2f} GB" if peak else ""
-        print(f"\n{path.name}: cold and offline in {seconds:.0f} s{gigabytes}")
-    if peak:
-        assert float(peak[0]) < 1.2
+        print(f"\n{path.name}: cold and offline in {seconds:.0f} s", end="")
+        if memory:
+            # How much of the libraries' files is mapped depends on the system's page cache, which
+            # shares these pages between programs and can take them back: the rest is the kernel's.
+            peak, files = map(float, memory)
+            print(f", kernel at most {peak:.2f} GB, of which {files:.2f} GB are mapped libraries")
+        else:
+            print()
+    if memory:
+        assert peak - files < 0.9 and peak < 1.4
