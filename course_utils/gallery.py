@@ -187,8 +187,7 @@ class Gallery:
         ]
         wide = w.Layout(width="340px")
         self.picker = w.Dropdown(
-            options=[("a file of yours", -1), *options],
-            value=-1 if self.query_position is None else self.query_position,
+            options=[("a file of yours", -1), *options],  # `_show` chooses among them
             description="Query", layout=wide,
         )  # fmt: skip
         self.count = w.IntSlider(
@@ -244,7 +243,7 @@ class Gallery:
             return
         before = self.query_item.path if self.query_position is None else self.query_position
         try:
-            self._set_query(str(query) if isinstance(query, Path) else query)
+            self._set_query(query)
         except (MediaError, KeyError, ValueError) as error:
             self._say(str(error), wrong=True)
             return
@@ -289,15 +288,11 @@ class Gallery:
         self._say(f"{len(ranking)} matches for {_title(self.query_item)}")
 
     def _card_html(self, item: Item, rank: str, score: float | None) -> str:
-        safe = {
-            name: html.escape(getattr(item, name), quote=True)
-            for name in ("label", "caption", "alt")
-        }
-        name = html.escape(item.name)
+        label, alt = html.escape(item.label), html.escape(item.alt or item.name)
         color = label_color(item.label)
         try:
             source = base64.b64encode(thumbnail(item.path, item.kind)).decode()
-            image = f'<img src="data:image/jpeg;base64,{source}" alt="{safe["alt"] or name}">'
+            image = f'<img src="data:image/jpeg;base64,{source}" alt="{alt}">'
             if item.kind == "audio":
                 image = image.replace("<img ", '<img class="cg-sound" ')
                 image += _player(item.path, _title(item), item.path.stat().st_mtime_ns)
@@ -313,7 +308,7 @@ class Gallery:
             )
         return (
             f'<figure>{image}<figcaption><div class="cg-label">'
-            f'<span class="cg-dot" style="background:{color}"></span>{rank} {safe["label"]}</div>'
+            f'<span class="cg-dot" style="background:{color}"></span>{rank} {label}</div>'
             f'<div class="cg-name">{html.escape(_title(item))}</div>{bar}</figcaption></figure>'
         )
 

@@ -13,11 +13,10 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
 from PIL import Image
 
 from course_utils.media import RATE, read_waveform
-from course_utils.plots import BLUE, SKY, STYLE, VERMILION, Picture, label_color
+from course_utils.plots import BLUE, ORANGE, SKY, STYLE, VERMILION, Picture, label_color, new_figure
 from course_utils.session import is_live
 
 LONGEST = 20  # seconds that a player holds; what follows is cut off
@@ -78,18 +77,18 @@ def thumbnail(path: str | Path, side: int = 176) -> Image.Image:
     Raises:
         MediaError: the file is unusable.
     """
-    from course_utils.audio import mel_power
+    from course_utils.audio import decibels, mel_power
 
     power = mel_power(read_waveform(path, duration=LONGEST))
-    levels = 10 * np.log10(np.maximum(power / (power.max() or 1), 1e-6))  # -60..0 dB
+    levels = decibels(power / (power.max() or 1), floor=1e-6)  # -60..0 dB
     colors = matplotlib.colormaps["magma"](1 + levels[::-1] / 60)[..., :3]
     picture = Image.fromarray(np.uint8(255 * colors))
     return picture.resize((side, 3 * side // 4), Image.Resampling.BILINEAR)
 
 
 def _axes(rows: int, columns: int, width: float, height: float):
+    figure = new_figure(width, height)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
         return figure, figure.subplots(rows, columns, squeeze=False)
 
 
@@ -215,7 +214,7 @@ def bars(
     """
     figure, axes = _axes(1, 1, 9, 3.2)
     axis = axes[0, 0]
-    colors = (BLUE, SKY, VERMILION, "#E69F00")
+    colors = (BLUE, SKY, VERMILION, ORANGE)
     with matplotlib.rc_context(STYLE):
         for i, name in enumerate(names):
             places = np.arange(len(rows)) + 0.2 * (i - (len(names) - 1) / 2)

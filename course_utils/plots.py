@@ -85,7 +85,8 @@ class Picture:
         return self.text
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure in the course's style, width x height in inches."""
     with matplotlib.rc_context(STYLE):
         return Figure(figsize=(width, height), layout="constrained")
 
@@ -106,7 +107,7 @@ def pictures(
     """
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
-    figure = _figure(side * columns, (side + 0.3) * rows)
+    figure = new_figure(side * columns, (side + 0.3) * rows)
     with matplotlib.rc_context(STYLE):
         axes = figure.subplots(rows, columns, squeeze=False).ravel()
         for axis in axes:
@@ -131,7 +132,7 @@ def similarity_matrix(scores: np.ndarray, labels: Sequence[str], title: str = ""
     Introduced in notebook 1.
     """
     labels = np.asarray(labels)
-    figure = _figure(6.4, 5.4)
+    figure = new_figure(6.4, 5.4)
     with matplotlib.rc_context(STYLE):
         axis = figure.subplots()
         shown = axis.imshow(scores, cmap="cividis", interpolation="nearest")
@@ -164,7 +165,7 @@ def precision_bars(evidence, names: Sequence[str], baseline: float, title: str =
 
     Introduced in notebook 1.
     """
-    figure = _figure(9, 3.2)
+    figure = new_figure(9, 3.2)
     with matplotlib.rc_context(STYLE):
         axis = figure.subplots()
         colors = [label_color(label) for label in evidence.labels]
@@ -197,7 +198,7 @@ def thermometer(scale, marks: dict[str, float], title: str = "") -> Picture:
 
     Introduced in notebook 1.
     """
-    figure = _figure(7.5, 2.8)
+    figure = new_figure(7.5, 2.8)
     with matplotlib.rc_context(STYLE):
         axis = figure.subplots()
         axis.hist(scale.scores, bins=60, color="#B8C4CE")
@@ -226,7 +227,7 @@ def shares(images: Sequence, maps: Sequence[np.ndarray], cosine: float) -> Pictu
 
     Introduced in notebook 1.
     """
-    figure = _figure(2.6 * len(images) + 1, 5.6)
+    figure = new_figure(2.6 * len(images) + 1, 5.6)
     high = max(m.max() for m in maps)
     said = []
     with matplotlib.rc_context(STYLE):
@@ -261,7 +262,7 @@ def map_2d(points: np.ndarray, catalog, title: str = "", side: int = 40) -> Pict
 
     Introduced in notebook 1.
     """
-    figure = _figure(9, 6.6)
+    figure = new_figure(9, 6.6)
     with matplotlib.rc_context(STYLE):
         axis = figure.subplots()
         axis.scatter(*points.T, alpha=0)
@@ -300,7 +301,7 @@ def contact_sheet(
     """
     columns = max(1, min(columns, len(cards)))
     rows = max(1, -(-len(cards) // columns))
-    figure = _figure(1.65 * (columns + 1), 2.15 * rows + 0.2)
+    figure = new_figure(1.65 * (columns + 1), 2.15 * rows + 0.2)
     with matplotlib.rc_context(STYLE):
         axes = figure.subplots(rows, columns + 1, squeeze=False)
         for axis in axes.ravel():

@@ -7,8 +7,8 @@ They are looked for in this order:
 3. the course's own offline checkpoint in data/weights/.
 
 COURSE_WEIGHTS=official or =offline asks for the second or third and nothing else;
-COURSE_WEIGHTS_DIR comes before both. A file that is
-damaged, of another network, or able to run code is refused by name, never used.
+COURSE_WEIGHTS_DIR comes before both. A file that is damaged, of another network, or able to run
+code is refused by name, never used.
 """
 
 from __future__ import annotations

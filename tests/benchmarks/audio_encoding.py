@@ -17,10 +17,10 @@ disturbances only ever make a program slower. All calculate with 1,024 samples, 
 """
 
 import argparse
-import time
 
 import numpy as np
 import torch
+from turns import best_seconds
 
 from course_utils import audio
 from course_utils.audio import AudioEncoder
@@ -58,12 +58,7 @@ def main() -> None:
         "mel, files": lambda: encoders["mel"].encode(paths),
         "voice, files": lambda: encoders["voice"].encode(paths),
     }
-    best = dict.fromkeys(ways, float("inf"))
-    for _ in range(rounds + 1):  # the first round warms up
-        for way, function in ways.items():
-            start = time.perf_counter()
-            function()
-            best[way] = min(best[way], time.perf_counter() - start)
+    best = best_seconds(ways, rounds)
     same = np.allclose(
         with_librosa()[0], audio.mel_power(sounds[0]).mean(axis=1), rtol=1e-2, atol=1e-3
     )

@@ -14,16 +14,17 @@ disturbances only ever make a program slower:
 
 import argparse
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 from torchvision.models import ResNet18_Weights, resnet18
+from turns import best_seconds
 
 from course_utils.catalog import Catalog
 from course_utils.encoders import ImageEncoder
+from course_utils.search import unit_length
 from course_utils.weights import load_weights
 
 
@@ -72,15 +73,10 @@ def compare(name: str, paths: list[Path], rounds: int, precision: str) -> None:
         "encoder": lambda: encoder.encode(paths),
         "loop": lambda: tutorial_loop(paths, plain, transform),
     }
-    best = dict.fromkeys(ways, float("inf"))
-    for _ in range(rounds + 1):  # the first round warms up
-        for way, function in ways.items():
-            start = time.perf_counter()
-            function()
-            best[way] = min(best[way], time.perf_counter() - start)
+    best = best_seconds(ways, rounds)
     speed = {way: len(paths) / seconds for way, seconds in best.items()}
-    same = (encoder.encode(paths) * tutorial_loop(paths, plain, transform)).sum(axis=1)
-    same /= np.linalg.norm(tutorial_loop(paths, plain, transform), axis=1)
+    by_loop = unit_length(tutorial_loop(paths, plain, transform))
+    same = (encoder.encode(paths) * by_loop).sum(axis=1)
     print(
         f"{name:24} {precision}: "
         + ", ".join(f"{way} {value:5.1f}/s" for way, value in speed.items())
