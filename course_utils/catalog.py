@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from course_utils.media import SOUND_SUFFIXES, SUFFIXES, MediaError
+from course_utils.media import SOUND_SUFFIXES, SUFFIXES, VIDEO_SUFFIXES, MediaError
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 
@@ -27,8 +27,8 @@ class Item:
         kind: what it is: `image`, `video` or `audio`.
         label: what it shows, in a word: `pen`, `cup`, ...
         role: `item` (the collection), `both` (belongs to two classes), `near-duplicate` (an edited
-            copy of an item), `control` (made to test the search, not to be found by it) or `extra`
-            (for one lesson, such as a whisper).
+            copy of an item), `control` (made to test the search, not to be found by it), `motion`
+            (an item's frames, held or reversed) or `extra` (for one lesson, such as a whisper).
         source: where it comes from. Items of one source show the same object, so finding one with
             the other proves little; measurements leave the query's whole source out.
         setting: the background and light, where known.
@@ -101,7 +101,7 @@ class Catalog:
 
     @classmethod
     def from_folder(cls, folder: str | Path, kind: str = "image") -> Catalog:
-        """List the pictures (or sounds) in a folder and its subfolders, in alphabetical order.
+        """List the pictures (videos, sounds) in a folder and its subfolders, in alphabetical order.
 
         A picture's label is the name of the subfolder it lies in (`my_photos/cats/tom.jpg` is a
         `cats`), or `unlabelled` if it lies in the folder itself. Hidden files are left out; links
@@ -109,15 +109,16 @@ class Catalog:
 
         Args:
             folder: the folder.
-            kind: `image` or `audio`.
+            kind: `image`, `video` or `audio`.
 
         Raises:
             FileNotFoundError: there is no such folder.
             NotADirectoryError: it is a file.
-            ValueError: there are no pictures (or sounds) in it.
+            ValueError: there are no pictures (videos, sounds) in it.
         """
         what, suffixes, hint = {
             "image": ("pictures", SUFFIXES, " (save HEIC photos as JPEG)"),
+            "video": ("videos", VIDEO_SUFFIXES, ""),
             "audio": ("sounds", SOUND_SUFFIXES, ""),
         }[kind]
         folder = Path(folder)

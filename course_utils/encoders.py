@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 from torchvision.models import ResNet18_Weights, resnet18
 from torchvision.transforms import functional
@@ -67,7 +68,7 @@ def fold_normalization(network: torch.nn.Module) -> torch.nn.Module:
     for module in list(network.modules()):
         for first, second in pairs:
             norm = getattr(module, second, None)
-            if isinstance(norm, torch.nn.BatchNorm2d):
+            if isinstance(norm, (torch.nn.BatchNorm2d, torch.nn.BatchNorm3d)):
                 conv = getattr(module, first)
                 conv.weight, conv.bias = fuse_conv_bn_weights(
                     conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps,
@@ -77,7 +78,142 @@ def fold_normalization(network: torch.nn.Module) -> torch.nn.Module:
     return network
 
 
-class ImageEncoder:
+class NetworkEncoder:
+    """What encoders that are networks share: choosing hardware, decoding ahead, batches, problems.
+
+    Each of them says what a file becomes (`_shots`), what a batch becomes (`_embed`, `_cells`) and
+    how a file's shots become one vector.
+    """
+
+    name: str
+    space: str
+    dim: int
+
+    def __init__(
+        self,
+        device: str | torch.device | None,
+        precision: str,
+        batch_size: int | None,
+        progress: bool,
+    ):
+        """Choose device, precision and batch size; see the encoders for their meaning."""
+        dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16}
+        if precision not in (*dtypes, "auto"):
+            raise ValueError(f"precision is {precision!r}; it may be fp32, bf16 or auto.")
+        if batch_size is not None and batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}; it must be at least 1.")
+        self.device = torch.device(device) if device else pick_device()
+        self.dtype = dtypes.get(precision) or pick_precision(self.device)
+        self.batch_size = batch_size or (8 if self.device.type == "cpu" else 64)
+        self.progress = progress
+
+    def _load(self, network: torch.nn.Module, layout: torch.memory_format, *settings) -> None:
+        """Take in a network that has lost its last layer, and stamp what its vectors depend on."""
+        # Apple's MPS does not know the memory orders that convolutions are fastest in elsewhere.
+        self.layout = torch.contiguous_format if self.device.type == "mps" else layout
+        self.network = (
+            fold_normalization(network.eval())
+            .requires_grad_(False)
+            .to(self.device, self.dtype, memory_format=self.layout)
+        )
+        identity = (self.name, self.weights.sha256, *map(str, (*settings, self.dtype)))
+        self.fingerprint = hashlib.sha256("|".join(identity).encode()).hexdigest()[:12]
+
+    def embed(self, catalog):
+        """Encode the items of a catalog and leave out those that cannot be read.
+
+        Args:
+            catalog: a `course_utils.catalog.Catalog` of n items.
+
+        Returns:
+            The catalog of the m <= n readable items, and their embeddings of shape (m, 512). Each
+            item left out is printed with the reason.
+        """
+        problems: list[MediaError] = []
+        vectors = self.encode(catalog.paths, problems)
+        return catalog.without(problems), vectors
+
+    def _embed(self, batch: torch.Tensor) -> torch.Tensor:
+        return self.network(batch).float().flatten(1)
+
+    def _cells(self, batch: torch.Tensor) -> torch.Tensor:
+        for name, layer in self.network.named_children():
+            if name == "avgpool":
+                break
+            batch = layer(batch)
+        return batch.float().movedim(1, -1)  # (b, 512, ...places) -> (b, ...places, 512)
+
+    def _encode(self, paths, problems, compute) -> tuple[np.ndarray, list[int]]:
+        """Return one row for each shot of each usable file, and how many shots each file has."""
+        if isinstance(paths, (str, Path)):
+            raise TypeError("encode takes a list of paths; write encode([path]) for one file.")
+        paths = list(getattr(paths, "paths", paths))  # a Catalog knows its paths
+        found: list[MediaError] = []
+        counts: list[int] = []
+        rows = []
+        with torch.inference_mode():
+            for batch in self._batches(paths, found, counts):
+                rows.append(compute(self.normalize(batch)).cpu().numpy())
+            if not rows:  # nothing to encode: no rows, of the right width
+                blank = torch.zeros(1, *self.shot_shape, dtype=torch.uint8)
+                rows.append(compute(self.normalize(blank)).cpu().numpy()[:0])
+        if found and problems is None:
+            if len(found) == 1:
+                raise found[0]
+            listed = "\n".join(f"  {error}" for error in found)
+            raise MediaError(
+                found[0].path,
+                f"and {len(found) - 1} more of {len(paths)} files cannot be used",
+                f"each for its own reason:\n{listed}\nRemove them or pass a list as `problems`",
+            )
+        if problems is not None:
+            problems.extend(found)
+        return np.concatenate(rows), counts
+
+    def _compute(self, shots: torch.Tensor) -> np.ndarray:
+        """Return `_embed` of prepared shots that are at hand, batch by batch."""
+        with torch.inference_mode():
+            rows = [
+                self._embed(self.normalize(batch)).cpu().numpy()
+                for batch in shots.split(self.batch_size)
+            ]
+        return np.concatenate(rows)
+
+    def _batches(
+        self, paths: list, found: list[MediaError], counts: list[int]
+    ) -> Iterator[torch.Tensor]:
+        """Yield batches of prepared shots, decoding ahead in two threads."""
+        bar = tqdm(
+            total=len(paths), unit="file", file=sys.stdout, leave=False, delay=0.5,
+            disable=not (self.progress and is_live()),
+        )  # fmt: skip
+        waiting: deque = deque()
+        ready: list[torch.Tensor] = []
+        todo = iter(paths)
+        with ThreadPoolExecutor(2) as pool, bar:
+            try:
+                while True:
+                    for path in islice(todo, 2 * self.batch_size - len(waiting)):
+                        waiting.append(pool.submit(self._shots, path))
+                    if not waiting:
+                        break
+                    try:
+                        shots = waiting.popleft().result()
+                        counts.append(len(shots))
+                        ready.extend(shots)
+                    except MediaError as error:
+                        found.append(error)
+                    bar.update()
+                    while len(ready) >= self.batch_size:
+                        yield torch.stack(ready[: self.batch_size])
+                        del ready[: self.batch_size]
+                if ready:
+                    yield torch.stack(ready)
+            finally:  # also when the learner presses stop
+                pool.shutdown(cancel_futures=True)
+
+
+class ImageEncoder(NetworkEncoder):
     """ResNet-18 without its last layer: a picture becomes 512 numbers.
 
     Pictures are prepared as the official weights expect (resize the short side to 256 pixels, crop
@@ -98,6 +234,7 @@ class ImageEncoder:
     """
 
     name, space, dim = "ResNet-18", "image", 512
+    shot_shape = (3, 224, 224)
 
     def __init__(
         self,
@@ -123,35 +260,15 @@ class ImageEncoder:
             ValueError: an argument has a value that it cannot have.
             WeightsError: no usable weights (see `course_utils.weights`).
         """
-        dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16}
-        if precision not in (*dtypes, "auto"):
-            raise ValueError(f"precision is {precision!r}; it may be fp32, bf16 or auto.")
-        if batch_size is not None and batch_size < 1:
-            raise ValueError(f"batch_size is {batch_size}; it must be at least 1.")
-        self.device = torch.device(device) if device else pick_device()
-        self.dtype = dtypes.get(precision) or pick_precision(self.device)
-        self.batch_size = batch_size or (8 if self.device.type == "cpu" else 64)
-        self.progress = progress
+        super().__init__(device, precision, batch_size, progress)
         self.preprocessing = ResNet18_Weights.IMAGENET1K_V1.transforms()
         # Twice the size that is needed, so that the resize after it still sees enough pixels.
         self.draft_side = 2 * self.preprocessing.resize_size[0] if fast_decode else None
-
         self.weights = load_weights("resnet18")
         network = resnet18()
         network.load_state_dict(self.weights.state)
         network.fc = torch.nn.Identity()  # remove the last layer: what goes in comes out
-        # Channels-last is the memory order that convolutions are fastest in.
-        layout = torch.contiguous_format if self.device.type == "mps" else torch.channels_last
-        self.network = (
-            fold_normalization(network.eval())
-            .requires_grad_(False)
-            .to(self.device, self.dtype, memory_format=layout)
-        )
-        self.layout = layout
-
-        identity = (self.name, self.weights.sha256, str(self.preprocessing), str(self.draft_side),
-                    str(self.dtype))  # fmt: skip
-        self.fingerprint = hashlib.sha256("|".join(identity).encode()).hexdigest()[:12]
+        self._load(network, torch.channels_last, self.preprocessing, self.draft_side)
 
     def encode(
         self, paths: Sequence[str | Path], problems: list[MediaError] | None = None
@@ -172,7 +289,21 @@ class ImageEncoder:
         Raises:
             MediaError: files are unusable and `problems` was not given; the message names each.
         """
-        return self._encode(paths, problems, self._embed)
+        return unit_rows(self._encode(paths, problems, self._embed)[0])
+
+    def encode_frames(self, frames: np.ndarray) -> np.ndarray:
+        """Return the embeddings of pictures that are at hand, such as the frames of a video.
+
+        Args:
+            frames: uint8 RGB of shape (n, height, width, 3).
+
+        Returns:
+            float32 of shape (n, 512); every row has length 1.
+
+        Introduced in notebook 2.
+        """
+        shots = [self.prepare(Image.fromarray(frame)) for frame in frames]
+        return unit_rows(self._compute(torch.stack(shots)))
 
     def cells(self, paths: Sequence[str | Path]) -> np.ndarray:
         """Return what the network has just before averaging: one vector for each place.
@@ -184,26 +315,13 @@ class ImageEncoder:
         Raises:
             MediaError: a file is unusable.
         """
-        return self._encode(paths, None, self._cells)
+        return self._encode(paths, None, self._cells)[0]
 
-    def embed(self, catalog):
-        """Encode the items of a catalog and leave out those that cannot be read.
-
-        Args:
-            catalog: a `course_utils.catalog.Catalog` of n items.
-
-        Returns:
-            The catalog of the m <= n readable items, and their embeddings of shape (m, 512). Each
-            item left out is printed with the reason.
-        """
-        problems: list[MediaError] = []
-        vectors = self.encode(catalog.paths, problems)
-        return catalog.without(problems), vectors
-
-    def prepare(self, path: str | Path) -> torch.Tensor:
+    def prepare(self, picture: str | Path | Image.Image) -> torch.Tensor:
         """Return a picture as the network takes it but for normalising: uint8 (3, 224, 224)."""
         steps = self.preprocessing
-        picture = read_image(path, draft_side=self.draft_side)
+        if not isinstance(picture, Image.Image):
+            picture = read_image(picture, draft_side=self.draft_side)
         picture = functional.resize(
             picture, steps.resize_size, interpolation=steps.interpolation, antialias=steps.antialias
         )
@@ -216,66 +334,11 @@ class ImageEncoder:
         pictures = functional.normalize(pictures, steps.mean, steps.std, inplace=True)
         return pictures.to(self.dtype).contiguous(memory_format=self.layout)
 
-    def _embed(self, batch: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.normalize(self.network(batch).float().flatten(1), dim=1)
+    def _shots(self, path: str | Path) -> torch.Tensor:
+        return self.prepare(path)[None]
 
-    def _cells(self, batch: torch.Tensor) -> torch.Tensor:
-        for name, layer in self.network.named_children():
-            if name == "avgpool":
-                break
-            batch = layer(batch)
-        return batch.float().permute(0, 2, 3, 1)  # (b, 512, 7, 7) -> (b, 7, 7, 512)
 
-    def _encode(self, paths, problems, compute) -> np.ndarray:
-        if isinstance(paths, (str, Path)):
-            raise TypeError("encode takes a list of paths; write encode([path]) for one file.")
-        paths = list(getattr(paths, "paths", paths))  # a Catalog knows its paths
-        found: list[MediaError] = []
-        rows = []
-        with torch.inference_mode():
-            for batch in self._batches(paths, found):
-                rows.append(compute(self.normalize(batch)).cpu().numpy())
-            if not rows:  # nothing to encode: no rows, of the right width
-                blank = torch.zeros(1, 3, 224, 224, dtype=torch.uint8)
-                rows.append(compute(self.normalize(blank)).cpu().numpy()[:0])
-        if found and problems is None:
-            if len(found) == 1:
-                raise found[0]
-            listed = "\n".join(f"  {error}" for error in found)
-            raise MediaError(
-                found[0].path,
-                f"and {len(found) - 1} more of {len(paths)} files cannot be used",
-                f"each for its own reason:\n{listed}\nRemove them or pass a list as `problems`",
-            )
-        if problems is not None:
-            problems.extend(found)
-        return np.concatenate(rows)
-
-    def _batches(self, paths: list, found: list[MediaError]) -> Iterator[torch.Tensor]:
-        """Yield batches of prepared pictures, decoding ahead in two threads."""
-        bar = tqdm(
-            total=len(paths), unit="file", file=sys.stdout, leave=False, delay=0.5,
-            disable=not (self.progress and is_live()),
-        )  # fmt: skip
-        waiting: deque = deque()
-        ready: list[torch.Tensor] = []
-        todo = iter(paths)
-        with ThreadPoolExecutor(2) as pool, bar:
-            try:
-                while True:
-                    for path in islice(todo, 2 * self.batch_size - len(waiting)):
-                        waiting.append(pool.submit(self.prepare, path))
-                    if not waiting:
-                        break
-                    try:
-                        ready.append(waiting.popleft().result())
-                    except MediaError as error:
-                        found.append(error)
-                    bar.update()
-                    if len(ready) == self.batch_size:
-                        yield torch.stack(ready)
-                        ready = []
-                if ready:
-                    yield torch.stack(ready)
-            finally:  # also when the learner presses stop
-                pool.shutdown(cancel_futures=True)
+def unit_rows(rows: np.ndarray) -> np.ndarray:
+    """Make each row unit length; a row of zeros stays what it is."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.maximum(lengths, 1e-12)

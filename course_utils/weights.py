@@ -6,6 +6,9 @@ They are looked for in this order:
 2. torchvision's official weights: from torch's cache, else downloaded once and hash checked;
 3. the course's own offline checkpoint in data/weights/.
 
+For R3D-18 that checkpoint is ResNet-18's, inflated along time (see `inflate`), with normalisation
+statistics of its own.
+
 COURSE_WEIGHTS=official or =offline asks for the second or third and nothing else;
 COURSE_WEIGHTS_DIR comes before both. A file that is damaged, of another network, or able to run
 code is refused by name, never used.
@@ -64,7 +67,7 @@ def load_weights(network: str = "resnet18") -> Weights:
     """Find the weights of a network as the module's first lines say, and remember them.
 
     Args:
-        network: `resnet18`.
+        network: `resnet18` or `r3d_18`.
 
     Raises:
         WeightsError: nothing usable was found where it was asked for.
@@ -99,8 +102,12 @@ def _find(network: str, choice: str, folder: str) -> Weights:
 def official_file(network: str) -> tuple[str, str, str]:
     """Return URL, file name and SHA-256 prefix of torchvision's official weights."""
     from torchvision.models import ResNet18_Weights
+    from torchvision.models.video import R3D_18_Weights
 
-    url = {"resnet18": ResNet18_Weights.IMAGENET1K_V1}[network].url
+    url = {
+        "resnet18": ResNet18_Weights.IMAGENET1K_V1,
+        "r3d_18": R3D_18_Weights.KINETICS400_V1,
+    }[network].url
     name = url.rsplit("/", 1)[1]
     return url, name, name.rsplit("-", 1)[1].split(".")[0]  # resnet18-f37072fd.pth -> f37072fd
 
@@ -112,7 +119,8 @@ def _official(network: str) -> Weights:
     path = Path(hub.get_dir()) / "checkpoints" / name
     if not path.exists():
         _download(url, path, prefix)
-    return _read(network, path, "official", f"official ImageNet weights, {name}", prefix)
+    taught = {"resnet18": "ImageNet", "r3d_18": "Kinetics-400"}[network]
+    return _read(network, path, "official", f"official {taught} weights, {name}", prefix)
 
 
 def _download(url: str, path: Path, prefix: str) -> None:
@@ -149,11 +157,65 @@ def _download(url: str, path: Path, prefix: str) -> None:
 
 
 def _offline(network: str, why: str = "") -> Weights:
+    if network == "r3d_18":
+        return _inflated(why)
     name, sha256 = OFFLINE[network]
     path = DATA / "weights" / name
     if not path.is_file():
         raise WeightsError(f"{str(path)!r} is missing; fetch the project's data/ folder again.")
     return _read(network, path, "offline", f"the course's offline checkpoint, {name}{why}", sha256)
+
+
+def inflate(state: dict, frames: int = 3) -> dict:
+    """Turn the weights of a ResNet-18 into weights of an R3D-18.
+
+    Each 2-D kernel is repeated `frames` times along time and divided by their number. On a clip
+    whose frames are all the same, such a kernel gives what the 2-D kernel gives on one of them.
+    Kernels of 1 x 1, which only mix channels, get a time of 1; the last layer is left out.
+
+    Args:
+        state: parameters of torchvision's `resnet18`; kernels of shape (out, in, height, width).
+        frames: how many frames a kernel spans.
+
+    Returns:
+        Parameters of torchvision's `r3d_18` without its last layer; kernels of shape
+        (out, in, time, height, width).
+
+    Source: Carreira and Zisserman, Quo Vadis, Action Recognition? (2017), section 2.4,
+    https://arxiv.org/abs/1705.07750
+    Introduced in notebook 2.
+    """
+    inflated = {}
+    for name, value in state.items():
+        if name.startswith("fc."):
+            continue
+        if value.ndim == 4:
+            time = frames if value.shape[-1] > 1 else 1
+            # Repeated by `expand`, which costs no memory; loading the network makes the copies.
+            value = (value.float() / time).unsqueeze(2).expand(-1, -1, time, -1, -1)
+        inflated[_video_name(name)] = value
+    return inflated
+
+
+def _inflated(why: str) -> Weights:
+    """Make R3D-18's weights of ResNet-18's offline checkpoint."""
+    image = _offline("resnet18")
+    return Weights(
+        inflate(image.state), "offline", image.path,
+        hashlib.sha256(f"inflated {image.sha256}".encode()).hexdigest(),
+        f"{image.path.name}, inflated along time{why}",
+    )  # fmt: skip
+
+
+def _video_name(name: str) -> str:
+    """Return what `r3d_18` calls a parameter of `resnet18`: conv1.weight -> stem.0.weight."""
+    where, _, parameter = name.rpartition(".")
+    if where in ("conv1", "bn1"):
+        return f"stem.{int(where == 'bn1')}.{parameter}"
+    for number in "12":
+        where = where.replace(f".conv{number}", f".conv{number}.0")
+        where = where.replace(f".bn{number}", f".conv{number}.1")
+    return f"{where}.{parameter}"
 
 
 def _from_folder(network: str, folder: Path) -> Weights:
@@ -211,8 +273,9 @@ def check_shapes(network: str, state: dict, path: Path) -> None:
     import torch
     from torchvision import models
 
+    build = {"resnet18": models.resnet18, "r3d_18": models.video.r3d_18}[network]
     with torch.device("meta"):  # shapes only, no memory
-        wanted = getattr(models, network)().state_dict()
+        wanted = build().state_dict()
     if not isinstance(state, dict):
         state = {}
     for name in sorted(wanted.keys() | state.keys(), key=str):

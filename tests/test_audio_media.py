@@ -162,7 +162,7 @@ def test_a_start_beyond_the_end_is_said(tmp_path):
 
 
 def test_hours_of_sound_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(media, "MAX_MINUTES", 0.05)
+    monkeypatch.setattr(media.sounds, "MAX_MINUTES", 0.05)
     soundfile.write(tmp_path / "a.wav", tone(RATE, 5), RATE)
     assert_refused(tmp_path / "a.wav", "minutes of sound", "start and duration")
     assert_refused(write_av(tmp_path / "a.m4a", tone(48000, 5)), "minutes of sound")

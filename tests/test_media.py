@@ -256,7 +256,9 @@ def damage(data: bytes, chance: random.Random) -> bytes:
 @pytest.mark.parametrize("draft_side", [None, 16])
 def test_random_damage_gives_a_picture_or_a_media_error(tmp_path, monkeypatch, kind, draft_side):
     """200 damaged copies: each is an RGB picture or a MediaError of one line, nothing else."""
-    monkeypatch.setattr(media, "MAX_PIXELS", 4_000_000)  # keeps faked sizes from taking time
+    monkeypatch.setattr(
+        media.pictures, "MAX_PIXELS", 4_000_000
+    )  # keeps faked sizes from taking time
     buffer = io.BytesIO()
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 6, "a picture"
@@ -301,7 +303,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * unit)
 """
     done = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path / "none.png"), str(path)],
-        capture_output=True, text=True, check=True, cwd=Path(media.__file__).parents[1],
+        capture_output=True, text=True, check=True, cwd=Path(media.__file__).parents[2],
     )  # fmt: skip
     message, grown = done.stdout.splitlines()
     assert repr(str(path)) in message and "more than 150 million pixels" in message
@@ -318,7 +320,7 @@ def test_just_over_the_limit_is_refused(tmp_path):
 
 
 def test_exactly_the_limit_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(media, "MAX_PIXELS", 100 * 80)
+    monkeypatch.setattr(media.pictures, "MAX_PIXELS", 100 * 80)
     Image.new("RGB", (100, 80)).save(tmp_path / "at.png")
     Image.new("RGB", (101, 80)).save(tmp_path / "over.png")
     assert read_image(tmp_path / "at.png").size == (100, 80)
