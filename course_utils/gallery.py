@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from course_utils import hear
+from course_utils import hear, watch
 from course_utils.catalog import Catalog, Item
 from course_utils.media import MediaError, check_file, jpeg_bytes, read_image
 from course_utils.plots import Picture, contact_sheet, label_color
@@ -33,11 +33,13 @@ CSS = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 def _thumbnail(path: Path, kind: str, changed: int) -> bytes:
     if kind == "audio":
         return jpeg_bytes(hear.thumbnail(path, THUMBNAIL), THUMBNAIL)
+    if kind == "video":
+        return jpeg_bytes(watch.four_frames(path, 2 * THUMBNAIL), 2 * THUMBNAIL)
     return jpeg_bytes(read_image(path, draft_side=THUMBNAIL), THUMBNAIL)
 
 
 def thumbnail(path: Path, kind: str = "image") -> bytes:
-    """Return a small JPEG of a picture, or of a sound's spectrogram.
+    """Return a small JPEG: of a picture, of four moments of a video, or of a sound's spectrogram.
 
     It is made once for as long as the file stays the same.
     """
@@ -45,8 +47,8 @@ def thumbnail(path: Path, kind: str = "image") -> bytes:
 
 
 @lru_cache(maxsize=200)
-def _player(path: Path, name: str, changed: int) -> str:
-    return hear.audio_tag(path, name)
+def _player(path: Path, kind: str, name: str, alt: str, changed: int) -> str:
+    return watch.video_tag(path, name, alt) if kind == "video" else hear.audio_tag(path, name)
 
 
 class Gallery:
@@ -291,11 +293,15 @@ class Gallery:
         label, alt = html.escape(item.label), html.escape(item.alt or item.name)
         color = label_color(item.label)
         try:
-            source = base64.b64encode(thumbnail(item.path, item.kind)).decode()
-            image = f'<img src="data:image/jpeg;base64,{source}" alt="{alt}">'
+            image = ""
+            if item.kind != "video":
+                source = base64.b64encode(thumbnail(item.path, item.kind)).decode()
+                image = f'<img src="data:image/jpeg;base64,{source}" alt="{alt}">'
             if item.kind == "audio":
                 image = image.replace("<img ", '<img class="cg-sound" ')
-                image += _player(item.path, _title(item), item.path.stat().st_mtime_ns)
+            if item.kind != "image":
+                changed = check_file(item.path).stat().st_mtime_ns
+                image += _player(item.path, item.kind, _title(item), item.alt, changed)
         except MediaError as error:
             image = html.escape(str(error))
         bar = ""

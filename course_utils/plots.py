@@ -27,6 +27,7 @@ PURPLE, SKY, YELLOW, GREY = "#CC79A7", "#56B4E9", "#F0E442", "#767676"
 # The labels of the case studies keep their colour in all notebooks; the others are grey.
 LABEL_COLORS = {"pen": BLUE, "cup": VERMILION, "pen and cup": PURPLE}
 LABEL_COLORS |= {"female voice": BLUE, "male voice": VERMILION}
+LABEL_COLORS |= {"water": BLUE, "children playing": VERMILION, "children and water": PURPLE}
 
 STYLE = {
     "font.size": 10,

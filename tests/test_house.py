@@ -34,7 +34,8 @@ MAY_IMPORT = {
     "evidence": {"search"},
     "plots": {"media", "session"},
     "hear": {"audio", "media", "plots", "session"},
-    "gallery": {"catalog", "hear", "media", "plots", "search", "session"},
+    "watch": {"media", "plots", "session"},
+    "gallery": {"catalog", "hear", "media", "plots", "search", "session", "watch"},
     "check": {"catalog", "encoders", "media"},
 }
 

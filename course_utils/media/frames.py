@@ -25,7 +25,7 @@ MARGIN = 1.0  # seconds: how far before the wanted moment reading begins
 MAX_BYTES = 2_000_000_000  # of frames at once
 HAIR = 1e-4  # seconds: timestamps are rounded, some to whole milliseconds
 
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # errors are told by MediaError, in words
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # the same for FFmpeg: it reads this once
 
 
 class _Film:
@@ -35,6 +35,7 @@ class _Film:
         import cv2
 
         self.path, self.cv2 = path, cv2
+        cv2.utils.logging.setLogLevel(0)  # what goes wrong is told by MediaError, in words
         # FFmpeg alone: OpenCV's other readers would take a file name for a camera or a pattern.
         self.capture = cv2.VideoCapture(str(path.resolve()), cv2.CAP_FFMPEG)
         if not self.capture.isOpened():
@@ -169,8 +170,8 @@ def read_frames(
 ) -> np.ndarray:
     """Read frames of a video at equal distances in time.
 
-    Where the video ends before `count` frames are found, its last frame is repeated, as a player
-    that stops at the end shows it; a video of one frame gives `count` times that frame.
+    Where the video ends before `count` frames are found, the last one found is repeated, as if the
+    player had stopped; a video of one frame gives `count` times that frame.
 
     Args:
         path: the file.

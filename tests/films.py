@@ -1,0 +1,55 @@
+"""Films made for tests: each frame carries its number as a pattern that survives compression."""
+
+from fractions import Fraction
+
+import av
+import numpy as np
+
+BITS = 10
+
+
+def numbered(count: int, height: int = 96, width: int = 160) -> np.ndarray:
+    """Frames whose upper half shows their number in binary, white for 1; the lower half is red."""
+    frames = np.zeros((count, height, width, 3), np.uint8)
+    step = width // BITS
+    for number, frame in enumerate(frames):
+        for bit in range(BITS):
+            if number >> bit & 1:
+                frame[: height // 2, step * bit : step * (bit + 1)] = 255
+        frame[height // 2 :, :, 0] = 255
+    return frames
+
+
+def number(frame: np.ndarray) -> int:
+    """Read a frame's number back."""
+    height, width = frame.shape[:2]
+    step = width / BITS
+    return sum(
+        int(frame[height // 4, int(step * (bit + 0.5))].mean() > 127) << bit for bit in range(BITS)
+    )
+
+
+def write(path, frames, rate=16, codec="libx264", milliseconds=None, form=None, pixels="yuv420p"):
+    """Write frames with FFmpeg; `milliseconds` gives each frame its own time."""
+    base = Fraction(1, 1000) if milliseconds is not None else Fraction(1, rate)
+    with av.open(str(path), "w", format=form) as container:
+        stream = container.add_stream(codec, rate=rate)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = pixels
+        stream.codec_context.time_base = base
+        for i, pixels_of_one in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(pixels_of_one, format="rgb24")
+            frame.pts = i if milliseconds is None else int(milliseconds[i])
+            frame.time_base = base
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def turn(path) -> None:
+    """Set an MP4's display matrix to a quarter turn clockwise, as a phone held upright does."""
+    data = bytearray(path.read_bytes())
+    at = data.index(b"tkhd") + 4 + 40
+    matrix = [0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30]
+    data[at : at + 36] = b"".join(value.to_bytes(4, "big", signed=True) for value in matrix)
+    path.write_bytes(data)
