@@ -225,3 +225,78 @@ def check_pitch(function: Callable) -> None:
                 hint = " A shift of almost 0 always fits; begin at rate // 400."
             problems.append(f"a tone of {hertz:.0f} Hz gave {result}.{hint}")
     _verdict("Exercise 4", problems)
+
+
+def check_moments(function: Callable) -> None:
+    """Check `moments(seconds, count)`, the middles of equal parts. Used in notebook 2."""
+    problems = []
+    for seconds, count, wanted in ((3.0, 3, [0.5, 1.5, 2.5]), (10.0, 2, [2.5, 7.5]), (4, 1, [2])):
+        result, problem = _try(function, seconds, count)
+        if problem:
+            problems.append(problem)
+            continue
+        found = np.atleast_1d(np.asarray(result, dtype=float))
+        hint = ""
+        if found.shape != (count,):
+            hint = f" There are {found.size} moments, not {count}."
+        elif np.allclose(found, wanted):
+            continue
+        elif np.isclose(found[0], 0):
+            hint = " The first part's beginning is its edge; its middle is half a part later."
+        elif np.allclose(found, np.array(wanted) * count / seconds):
+            hint = " That counts parts; a part lasts seconds / count."
+        problems.append(
+            f"{seconds:g} s and {count} moments gave {found.round(2).tolist()}, but "
+            f"{wanted} is right.{hint}"
+        )
+    _verdict("Exercise 1", problems)
+
+
+def check_clip(function: Callable) -> None:
+    """Check `clip(frames, mean, deviation)` on BGR frames (t, h, w, 3). Used in notebook 2."""
+    frames = np.zeros((4, 2, 3, 3), dtype=np.uint8)
+    frames[..., 0], frames[..., 2] = 51, 255  # blue 0.2, green 0, red 1
+    mean, deviation = np.array([0.5, 0.4, 0.3]), np.array([0.5, 0.25, 0.1])
+    wanted = {"red": 1.0, "green": -1.6, "blue": -1.0}
+    result, problem = _try(function, frames.copy(), mean, deviation)
+    problems = [problem] if problem else []
+    if not problem:
+        found = np.asarray(result, dtype=float)
+        if found.shape != (3, 4, 2, 3):
+            problems.append(
+                f"the shape is {found.shape}; colours first, then time, height and width: "
+                "(3, 4, 2, 3)."
+            )
+        else:
+            first = found[:, 0, 0, 0]
+            if np.allclose(first, (np.array([0.2, 0, 1]) - mean) / deviation):
+                problems.append("red and blue are swapped: OpenCV's frames have blue first.")
+            elif np.abs(found).max() > 20:
+                problems.append("the numbers are too large; divide by 255 first.")
+            else:
+                for (name, value), got in zip(wanted.items(), first, strict=True):
+                    if not math.isclose(got, value, abs_tol=1e-6):
+                        problems.append(f"{name} became {got:.2f}, but {value:.2f} is right.")
+    _verdict("Exercise 2", problems)
+
+
+def check_movement(function: Callable) -> None:
+    """Check `movement(vectors)`: 1 - the mean cosine of neighbours in time. Notebook 2."""
+    angles = np.radians([0, 60, 120, 120])
+    turning = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    problems = []
+    for vectors, wanted, what in (
+        (np.ones((5, 3)) / np.sqrt(3), 0.0, "a film that stands still"),
+        (turning, 1 / 3, "a film with cosines 0.5, 0.5 and 1 between neighbours"),
+    ):
+        result, problem = _try(function, vectors)
+        if problem:
+            problems.append(problem)
+        elif not math.isclose(_number(result), wanted, abs_tol=1e-6):
+            hint = ""
+            if math.isclose(_number(result), 1 - wanted, abs_tol=1e-6):
+                hint = " That is the mean cosine: subtract it from 1."
+            elif math.isclose(_number(result), 1 - float((vectors @ vectors.T).mean())):
+                hint = " Only neighbours in time count, not all pairs."
+            problems.append(f"{what} gave {result}, but {wanted:.2f} is right.{hint}")
+    _verdict("Exercise 3", problems)
