@@ -2,16 +2,18 @@
 
 Each room (module) does one thing and can be read on its own:
 
-    media      files in, pictures and waveforms out; every bad file a clear error
+    media      files in; pictures, frames and waveforms out; every bad file a clear error
     catalog    which files there are and what is known of them
     weights    where a network's weights come from
     encoders   pictures in, embeddings out
+    video      videos in, embeddings out
     audio      sounds in, embeddings out
     search     cosine similarity, ranking, and how good a ranking is
     explain    which part of an item made a match
     evidence   is the search really good, or only lucky?
     plots      figures
     hear       players for sounds, and figures of them
+    watch      players for videos, and figures of them
     gallery    ranked matches to look at and click through
     exercises  checks of the exercises
     check      is this computer ready? (python -m course_utils.check)

@@ -81,11 +81,16 @@ def disk() -> str:
 def media() -> str:
     """The course's own media are there and can be decoded."""
     from course_utils.catalog import Catalog
-    from course_utils.media import read_image
+    from course_utils.media import RATE, read_frames, read_image, read_waveform
 
     catalog = Catalog.load()
-    width, height = read_image(catalog[0].path).size
-    return f"{len(catalog)} files; {catalog[0].path.name} is {width} x {height} pixels"
+    image, film, sound = (catalog.select(kind=kind)[0] for kind in ("image", "video", "audio"))
+    width, height = read_image(image.path).size
+    return (
+        f"{len(catalog)} files; {image.path.name} is {width} x {height} pixels, {film.path.name} "
+        f"has {len(read_frames(film.path))} frames, {sound.path.name} lasts "
+        f"{len(read_waveform(sound.path)) / RATE:.1f} s"
+    )
 
 
 def weights() -> str:

@@ -1,4 +1,4 @@
-"""Which part of a picture or sound made the match: exactly, not by guessing.
+"""Which part of a picture, video or sound made the match: exactly, not by guessing.
 
 The network ends in an average: an embedding is the mean of the vectors of 7 x 7 places. A cosine is
 a dot product, and the dot product of a mean is the mean of the dot products. So a cosine splits
@@ -13,15 +13,16 @@ from course_utils.search import unit_length
 
 
 def cell_shares(cells: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Split the cosine between a picture and another embedding into the picture's places.
+    """Split the cosine between a picture (or video) and another embedding into its places.
 
     Args:
-        cells: the picture's vectors before averaging, shape (rows, columns, d).
+        cells: the picture's vectors before averaging, shape (rows, columns, d); a video's have
+            clips and times before them.
         other: the embedding that it is compared with, shape (d,).
 
     Returns:
-        The shares, shape (rows, columns). Their sum is the cosine between `other` and the
-        picture's embedding. A share can be negative if embeddings can.
+        The shares, of the shape of `cells` without its last axis. Their sum is the cosine between
+        `other` and the picture's embedding. A share can be negative if embeddings can.
 
     Raises:
         ValueError: the dimensions differ or a vector is all zeros.
@@ -81,3 +82,22 @@ def explain_sound(encoder, query, match) -> tuple[np.ndarray, np.ndarray, float]
     length = np.linalg.norm(np.concatenate([parts.sum(axis=1), rest]))
     shares = parts * first[: len(parts), None] / length
     return shares, rest * first[len(parts) :] / length, float(first @ second)
+
+
+def explain_clips(encoder, query, match) -> tuple[np.ndarray, np.ndarray, float]:
+    """Split the cosine of two video files into shares of the times and places of each.
+
+    Args:
+        encoder: a `VideoEncoder`.
+        query: a video file.
+        match: another one.
+
+    Returns:
+        The query's shares (clips, times, rows, columns), the match's shares, and the cosine, to
+        which each of the two adds up.
+
+    Introduced in notebook 2.
+    """
+    cells = [encoder.cells(path) for path in (query, match)]
+    first, second = (unit_length(part.mean(axis=(0, 1, 2, 3))) for part in cells)
+    return cell_shares(cells[0], second), cell_shares(cells[1], first), float(first @ second)

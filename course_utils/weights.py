@@ -6,8 +6,7 @@ They are looked for in this order:
 2. torchvision's official weights: from torch's cache, else downloaded once and hash checked;
 3. the course's own offline checkpoint in data/weights/.
 
-For R3D-18 that checkpoint is ResNet-18's, inflated along time (see `inflate`), with normalisation
-statistics of its own.
+For R3D-18 that checkpoint is ResNet-18's, inflated along time (see `inflate`).
 
 COURSE_WEIGHTS=official or =offline asks for the second or third and nothing else;
 COURSE_WEIGHTS_DIR comes before both. A file that is damaged, of another network, or able to run
@@ -29,7 +28,7 @@ from course_utils.catalog import DATA
 CONNECT_SECONDS = 5  # how long to wait for the first answer before going on without internet
 READ_SECONDS = 15  # how long a download may stall
 
-OFFLINE = {  # network: (file in data/weights/, its sha256)
+OFFLINE = {  # network: (file in data/weights/, its sha256); R3D-18 is made from ResNet-18's
     "resnet18": (
         "resnet18-course.safetensors",
         "9891bf750131936c6bdbdd98261daf6881f7f0638943b5ee756f0149b3e77e8b",
@@ -198,12 +197,12 @@ def inflate(state: dict, frames: int = 3) -> dict:
 
 
 def _inflated(why: str) -> Weights:
-    """Make R3D-18's weights of ResNet-18's offline checkpoint."""
+    """Make R3D-18's weights from ResNet-18's offline checkpoint."""
     image = _offline("resnet18")
     return Weights(
         inflate(image.state), "offline", image.path,
         hashlib.sha256(f"inflated {image.sha256}".encode()).hexdigest(),
-        f"{image.path.name}, inflated along time{why}",
+        f"the course's offline checkpoint, {image.path.name} inflated along time{why}",
     )  # fmt: skip
 
 

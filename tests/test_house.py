@@ -143,11 +143,11 @@ def rows() -> list[dict]:
 
 
 def test_every_medium_is_catalogued_and_every_row_is_complete():
-    for kind, folder in (("image", "images"), ("audio", "audio")):
+    for kind, folder in (("image", "images"), ("video", "videos"), ("audio", "audio")):
         media = {
             path.relative_to(ROOT / "data").as_posix()
             for path in (ROOT / "data" / folder).rglob("*")
-            if path.is_file()
+            if path.is_file() and path.parent.name != "posters"
         }
         assert media == {row["path"] for row in rows() if row["kind"] == kind}
     for row in rows():
@@ -190,6 +190,51 @@ def test_the_voices_are_what_the_case_study_needs():
         )
         < 6e6
     )
+
+
+def test_the_films_are_what_the_case_study_needs():
+    import av
+
+    films = [row for row in rows() if row["kind"] == "video"]
+    assert len(films) >= 36
+    items = [row for row in films if row["role"] == "item"]
+    for label in ("children playing", "water"):
+        mine = [row for row in items if row["label"] == label]
+        assert len({row["source"] for row in mine}) == len(mine) >= 12
+        assert len({row["setting"] for row in mine}) >= 6
+        assert any("hard" in row["tags"].split(";") for row in mine)
+    assert sum(row["role"] == "both" for row in films) >= 1
+    folder = ROOT / "data" / "videos"
+    assert {path.stem for path in folder.glob("posters/*.jpg")} == {
+        x.stem for x in folder.glob("*.mp4")
+    }
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 20e6
+    for row in films:
+        path = ROOT / "data" / row["path"]
+        with av.open(str(path)) as film:
+            picture, sound = film.streams.video[0], film.streams.audio[0]
+            assert (picture.codec_context.name, picture.pix_fmt) == ("h264", "yuv420p")
+            assert sound.codec_context.name == "aac"
+            assert min(picture.width, picture.height) >= 224
+            assert 2 <= picture.duration * picture.time_base <= 4
+        head = path.read_bytes()
+        assert head.index(b"moov") < head.index(b"mdat"), "does not start before it is loaded"
+
+
+def test_motion_films_differ_from_their_original_in_motion_only():
+    """Held and reversed films have their original's source, setting and soundtrack."""
+    films = {Path(row["path"]).stem: row for row in rows() if row["kind"] == "video"}
+    kinds = [("still", "moving"), ("leftward", "rightward"), ("anticlockwise", "clockwise")]
+    counts = dict.fromkeys(kinds, 0)
+    for name, row in films.items():
+        if row["role"] == "motion":
+            original = films[name.rpartition("-")[0]]
+            for column in ("label", "source", "setting", "license"):
+                assert row[column] == original[column]
+            mine, theirs = (set(x["tags"].split(";")) for x in (row, original))
+            (pair,) = [(a, b) for a, b in kinds if a in mine and b in theirs]
+            counts[pair] += 1
+    assert counts["still", "moving"] >= 5 and counts["leftward", "rightward"] >= 5
 
 
 def test_backgrounds_do_not_give_the_label_away():

@@ -167,6 +167,12 @@ def test_the_official_file_is_torchvisions():
     assert len(prefix) == 8 and int(prefix, 16)
 
 
+def test_the_official_video_file_is_torchvisions():
+    url, name, prefix = weights.official_file("r3d_18")
+    assert url == models.video.R3D_18_Weights.KINETICS400_V1.url and url.endswith(f"/{name}")
+    assert name == f"r3d_18-{prefix}.pth"
+
+
 def test_download_works_once_and_is_remembered(server, cache, body):
     first = load_weights()
     assert first.kind == "official" and first.path.parent == cache
@@ -343,6 +349,33 @@ def test_the_offline_checkpoint(monkeypatch):
     assert found.note == f"the course's offline checkpoint, {name}"
     models.resnet18().load_state_dict(found.state)
     assert all(torch.isfinite(tensor).all() for tensor in found.state.values())
+
+
+def test_the_offline_video_checkpoint_is_the_picture_checkpoint_inflated(monkeypatch):
+    monkeypatch.setenv("COURSE_WEIGHTS", "offline")
+    image, found = load_weights(), load_weights("r3d_18")
+    assert found.kind == "offline" and "inflated along time" in found.note
+    assert found.sha256 != image.sha256  # vectors of the two must not be taken for each other
+    network = models.video.r3d_18()
+    network.fc = torch.nn.Identity()
+    network.load_state_dict(found.state)
+    middle = network.layer3[0].conv1[0].weight.sum(dim=2)
+    torch.testing.assert_close(
+        middle, image.state["layer3.0.conv1.weight"].float(), atol=1e-5, rtol=1e-4
+    )
+
+
+def test_picture_weights_are_no_video_weights(monkeypatch, tmp_path):
+    """A folder with another network's file under the right name."""
+    from safetensors.torch import save_file
+
+    save_file(
+        {name: x.contiguous() for name, x in models.resnet18().state_dict().items()},
+        tmp_path / "r3d_18-wrong.safetensors",
+    )
+    monkeypatch.setenv("COURSE_WEIGHTS_DIR", str(tmp_path))
+    with pytest.raises(WeightsError, match="does not fit r3d_18"):
+        load_weights("r3d_18")
 
 
 def test_damaged_offline_checkpoint(monkeypatch, tmp_path):
