@@ -307,7 +307,8 @@ def contact_sheet(
         axes = figure.subplots(rows, columns + 1, squeeze=False)
         for axis in axes.ravel():
             axis.axis("off")
-        _card(axes[0, 0], *query, f"query: {query[1].label}")
+        label = query[1].label  # a long one would run into the first match's
+        _card(axes[0, 0], *query, f"query: {label}" if len(label) < 15 else "query")
         for i, (picture, item, score, note) in enumerate(cards):
             axis = axes[i // columns, 1 + i % columns]
             _card(axis, picture, item, f"{i + 1}. {item.label}", score, note)

@@ -103,19 +103,18 @@ def moments(path: str | Path, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def four_frames(path: str | Path, side: int) -> Image.Image:
-    """Return four moments of a video in a square: what a gallery shows where nothing can play.
+    """Return four moments of a video as one picture: what a gallery shows where nothing can play.
 
     Raises:
         MediaError: the file is unusable.
     """
-    frames, _ = moments(path, 4)
-    sheet = Image.new("RGB", (side, side), "#111111")
-    half = side // 2 - 1
+    frames = [Image.fromarray(frame) for frame in moments(path, 4)[0]]
+    for frame in frames:
+        frame.thumbnail((side // 2 - 1, side // 2 - 1))
+    width, height = frames[0].size
+    sheet = Image.new("RGB", (2 * width + 2, 2 * height + 2), "white")
     for i, frame in enumerate(frames):
-        small = Image.fromarray(frame)
-        small.thumbnail((half, half))
-        left, top = (side // 2 + 1) * (i % 2), (side // 2 + 1) * (i // 2)
-        sheet.paste(small, (left + (half - small.width) // 2, top + (half - small.height) // 2))
+        sheet.paste(frame, ((width + 2) * (i % 2), (height + 2) * (i // 2)))
     return sheet
 
 
@@ -148,15 +147,16 @@ class Clips:
 
 
 class Animation(Picture):
-    """Drawings that move where somebody is watching, and stand beside each other elsewhere."""
+    """Drawings that move where somebody is watching; elsewhere four of them stand together."""
 
     def __init__(self, drawings: Sequence[Picture], alt: str, milliseconds: int = 400):
         """Take drawings of one size, in order."""
         pages = [Image.open(io.BytesIO(drawing.data)).convert("RGB") for drawing in drawings]
         kept = pages[:: max(1, len(pages) // 4)][:4]
-        sheet = Image.new("RGB", (sum(p.width for p in kept), kept[0].height), "white")
+        width, height = kept[0].size
+        sheet = Image.new("RGB", (2 * width, height * -(-len(kept) // 2)), "white")
         for i, page in enumerate(kept):
-            sheet.paste(page, (i * page.width, 0))
+            sheet.paste(page, (width * (i % 2), height * (i // 2)))
         buffer = io.BytesIO()
         sheet.quantize(96).save(buffer, "PNG", optimize=True)
         super().__init__(buffer.getvalue(), alt)
@@ -255,8 +255,8 @@ def time_shares(
                     share, cmap="magma", alpha=0.55, vmin=0, vmax=high, interpolation="nearest",
                     extent=(0, frame.shape[1], frame.shape[0], 0),
                 )  # fmt: skip
-                axis.set_title(f"share {share.sum():.3f}", fontsize=8, loc="center", pad=2)
-            row[0].set_title(f"{title}: {part[0].sum():.3f}", fontsize=8, loc="left", pad=2)
+                name = f"{title}: " if i == 0 else ""
+                axis.set_title(f"{name}share {share.sum():.3f}", fontsize=8, loc="left", pad=2)
             best = int(part.sum(axis=(1, 2)).argmax())
             said.append(f"{title}: time {best + 1} of {len(part)} has the largest share")
         figure.colorbar(shown, ax=axes, shrink=0.6, label="share of the cosine")
@@ -275,33 +275,33 @@ def kernel_in_time(frames: np.ndarray, at: int, span: int = 3) -> Picture:
     Introduced in notebook 2.
     """
     count, height, width = frames.shape[:3]
-    figure = new_figure(3.4, 2.6)
-    shift = (0.22 * width, 0.16 * height)
+    figure = new_figure(4.4, 1.7)
+    step = 0.55 * width  # each frame covers the left part of the one behind it
+    color = label_color("children playing")
     with matplotlib.rc_context(STYLE):
         axis = figure.subplots()
         for i in reversed(range(count)):
-            x, y = i * shift[0], -i * shift[1]
+            x, y, layer = i * step, -0.1 * i * height, 3 * (count - i)
+            axis.imshow(frames[i], extent=(x, x + width, y + height, y), zorder=layer)
             inside = at <= i < at + span
-            axis.imshow(frames[i], extent=(x, x + width, y + height, y), zorder=2 * (count - i))
-            edge = label_color("children playing") if inside else "#FFFFFF"
             axis.add_patch(
-                Rectangle((x, y), width, height, fill=False, edgecolor=edge, linewidth=0.8,
-                          zorder=2 * (count - i))
+                Rectangle((x, y), width, height, fill=False, zorder=layer + 1,
+                          edgecolor=color if inside else "white", linewidth=2 if inside else 1)
             )  # fmt: skip
             if inside:
-                side = 0.28 * height
+                place = (x + 0.62 * width, y + 0.4 * height)
                 axis.add_patch(
-                    Rectangle((x + 0.36 * width, y + 0.36 * height), side, side, color=edge,
-                              alpha=0.75, zorder=2 * (count - i) + 1)
+                    Rectangle(place, 0.3 * width, 0.3 * width, color=color, alpha=0.8,
+                              zorder=layer + 2)
                 )  # fmt: skip
-        axis.set_xlim(-0.05 * width, width + count * shift[0])
-        axis.set_ylim(1.05 * height, -count * shift[1])
+        end = (count - 1) * step + width
+        axis.annotate("", (end, 1.12 * height), (0, 1.12 * height), arrowprops={"arrowstyle": "->"})
+        axis.text(0, 1.2 * height, "time", fontsize=9, va="top")
+        axis.set_xlim(-0.05 * width, end + 0.05 * width)
+        axis.set_ylim(1.5 * height, -0.1 * count * height)
         axis.set_aspect("equal")
         axis.axis("off")
-        axis.annotate("time", (width + (count - 1) * shift[0], (1 - count) * shift[1] + height),
-                      (width, 1.02 * height), fontsize=9, va="top",
-                      arrowprops={"arrowstyle": "->"})  # fmt: skip
     return Picture.of(
         figure,
-        f"{count} frames behind each other; a kernel covers frames {at + 1} to {at + span}.",
+        f"{count} frames, one behind the other; a kernel covers frames {at + 1} to {at + span}.",
     )

@@ -110,7 +110,7 @@ def main() -> None:
         for start in encoder.starts(path)
     ]
     with torch.inference_mode():
-        batches = [encoder.normalize(batch) for batch in torch.stack(ready).split(2)]
+        batches = [encoder.normalize(batch) for batch in torch.stack(ready).split(1)]
 
     def network() -> None:
         with torch.inference_mode():
