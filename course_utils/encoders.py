@@ -133,6 +133,31 @@ class NetworkEncoder:
         identity = (self.name, self.weights.sha256, *map(str, (*settings, self.dtype)))
         self.fingerprint = hashlib.sha256("|".join(identity).encode()).hexdigest()[:12]
 
+    def encode(
+        self, paths: Sequence[str | Path], problems: list[MediaError] | None = None
+    ) -> np.ndarray:
+        """Return the embeddings of files.
+
+        Files are decoded in threads beside the network, a batch or two ahead of it, and only what
+        the network will see is kept, so that memory grows neither with their number nor with a
+        video's length.
+
+        Args:
+            paths: n files, or a Catalog of n items.
+            problems: a list to which the errors of unusable files are added; their rows are then
+                left out. Without it, such files raise an error, after all files have been tried.
+
+        Returns:
+            float32 of shape (n, 512); every row has length 1.
+
+        Raises:
+            MediaError: files are unusable and `problems` was not given; the message names each.
+        """
+        rows, counts = self._encode(paths, problems, self._embed)
+        # A file's vector is the mean of its shots': their sum points the same way.
+        firsts = np.cumsum([0, *counts[:-1]]) if counts else np.zeros(0, dtype=int)
+        return unit_rows(np.add.reduceat(rows, firsts, axis=0))
+
     def embed(self, catalog):
         """Encode the items of a catalog and leave out those that cannot be read.
 
@@ -284,27 +309,6 @@ class ImageEncoder(NetworkEncoder):
         network.fc = torch.nn.Identity()  # remove the last layer: what goes in comes out
         self._load(network, torch.channels_last, self.preprocessing, self.draft_side)
 
-    def encode(
-        self, paths: Sequence[str | Path], problems: list[MediaError] | None = None
-    ) -> np.ndarray:
-        """Return the embeddings of picture files.
-
-        Files are decoded in threads beside the network, a batch or two ahead of it, so that memory
-        does not grow with their number.
-
-        Args:
-            paths: n files, or a Catalog of n items.
-            problems: a list to which the errors of unusable files are added; their rows are then
-                left out. Without it, such files raise an error, after all files have been tried.
-
-        Returns:
-            float32 of shape (n, 512); every row has length 1.
-
-        Raises:
-            MediaError: files are unusable and `problems` was not given; the message names each.
-        """
-        return unit_rows(self._encode(paths, problems, self._embed)[0])
-
     def encode_frames(self, frames: np.ndarray) -> np.ndarray:
         """Return the embeddings of pictures that are at hand, such as the frames of a video.
 
@@ -354,5 +358,4 @@ class ImageEncoder(NetworkEncoder):
 
 def unit_rows(rows: np.ndarray) -> np.ndarray:
     """Make each row unit length; a row of zeros stays what it is."""
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.maximum(lengths, 1e-12)
+    return torch.nn.functional.normalize(torch.from_numpy(rows), dim=1).numpy()

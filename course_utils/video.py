@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
@@ -113,30 +113,6 @@ class VideoEncoder(NetworkEncoder):
         )
         sampling = (RATE, FRAMES, MOST_CLIPS, EVERY, clips, size)
         self._load(network, torch.channels_last_3d, steps, *sampling)
-
-    def encode(
-        self, paths: Sequence[str | Path], problems: list[MediaError] | None = None
-    ) -> np.ndarray:
-        """Return the embeddings of video files.
-
-        Frames are decoded in threads beside the network, a few videos ahead of it; only what the
-        network will see is kept, so memory grows neither with the videos' length nor their number.
-
-        Args:
-            paths: n files, or a Catalog of n items.
-            problems: a list to which the errors of unusable files are added; their rows are then
-                left out. Without it, such files raise an error, after all files have been tried.
-
-        Returns:
-            float32 of shape (n, 512); every row has length 1.
-
-        Raises:
-            MediaError: files are unusable and `problems` was not given; the message names each.
-        """
-        rows, counts = self._encode(paths, problems, self._embed)
-        videos = np.split(rows, np.cumsum(counts)[:-1]) if counts else []
-        means = [clips.mean(axis=0) for clips in videos]
-        return unit_rows(np.array(means, dtype=np.float32).reshape(len(means), self.dim))
 
     def encode_frames(self, clips: Iterable[np.ndarray]) -> np.ndarray:
         """Return the embeddings of clips whose frames are at hand.

@@ -1,11 +1,7 @@
 """A real browser opens notebook 3, runs it, plays voices and clicks."""
 
 import pytest
-from test_browser import CHROMIUM, lab, opened  # noqa: F401
-
-pytestmark = pytest.mark.skipif(
-    not CHROMIUM, reason="needs Chromium; on Debian: apt-get install chromium"
-)
+from test_browser import lab, opened, pytestmark  # noqa: F401
 
 
 @pytest.fixture(scope="module")

@@ -52,7 +52,7 @@ def plan():
     import blender_water
 
     clips = list(blender_children.CLIPS) + list(blender_water.CLIPS)
-    clips.sort(key=lambda clip: (clip.label == "children and water", clip.label, clip.id))
+    clips.sort(key=lambda clip: (clip.label == BOTH, clip.label, clip.id))
     clips = [replace(clip, tags=tags_of(clip)) for clip in clips]
     return clips + [variant for clip in clips for variant in variants(clip)]
 
