@@ -5,13 +5,13 @@ One Blender unit is one metre here, x runs to the right, y away from the camera,
 time in seconds before each frame and moves things, or None where nothing more is to be done.
 """
 
-import math
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import blender_objects as bo
+import blender_scenes as scenes
 import bpy
 from mathutils import Vector
 
@@ -89,18 +89,6 @@ SKIES = {
 }
 
 
-def sun(elevation, azimuth, strength, colour, angle):
-    """A sun lamp; azimuth 0 shines from the right, 90 from behind the scene, 270 from us."""
-    data = bpy.data.lights.new("sun", "SUN")
-    data.energy, data.color, data.angle = strength, bo.linear(colour)[:3], math.radians(angle)
-    obj = bpy.data.objects.new("sun", data)
-    bpy.context.scene.collection.objects.link(obj)
-    e, a = math.radians(elevation), math.radians(azimuth)
-    come = Vector((math.cos(e) * math.cos(a), math.cos(e) * math.sin(a), math.sin(e)))
-    obj.rotation_euler = (-come).to_track_quat("-Z", "Y").to_euler()
-    return obj
-
-
 def area(location, target, size, watts, colour="#ffffff"):
     """A square area lamp, for halls and lamp light."""
     data = bpy.data.lights.new("area", "AREA")
@@ -115,7 +103,7 @@ def area(location, target, size, watts, colour="#ffffff"):
 
 
 def sky(kind):
-    """Set the sky, the sun and the exposure; gives the sun lamp or None."""
+    """Set the sky, the sun and the exposure."""
     zenith, horizon, cloud, cover, strength, lamp, exposure = SKIES[kind]
     world = bpy.data.worlds.new("sky")
     bpy.context.scene.world = world
@@ -161,7 +149,9 @@ def sky(kind):
     back.inputs["Strength"].default_value = strength
     tree.links.new(colour, back.inputs["Color"])
     bpy.context.scene.view_settings.exposure = exposure
-    return sun(*lamp) if lamp else None
+    if lamp:
+        elevation, azimuth, brightness, colour, size = lamp
+        scenes.sun(elevation, azimuth, brightness, bo.linear(colour)[:3], size)
 
 
 # ------------------------------------------------------------------ camera
