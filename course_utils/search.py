@@ -94,7 +94,7 @@ def _cosines(query: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     """Return `cosine_similarity` of one vector with many, without a copy of the many."""
     if vectors.dtype not in (np.float32, np.float64) or query.shape[-1] != vectors.shape[-1]:
         return cosine_similarity(query, vectors)
-    squares = np.einsum("nd,nd->n", vectors, vectors)
+    squares = (vectors[:, None, :] @ vectors[:, :, None])[:, 0, 0]  # each row times itself
     if not (np.isfinite(squares) & (squares > 0)).all():
         return cosine_similarity(query, vectors)  # which says what is wrong
     return vectors @ unit_length(query).astype(vectors.dtype) / np.sqrt(squares)

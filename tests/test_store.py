@@ -331,7 +331,7 @@ def holding(tmp_path):
     program = subprocess.Popen(
         [sys.executable, "-c", START + HOLD, str(path)],
         cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        env=os.environ | {"JPY_SESSION_NAME": "/home/me/04_unified_search.ipynb"},
+        env=os.environ | {"JPY_SESSION_NAME": "notebooks/04_unified_search.ipynb"},
     )  # fmt: skip
     assert program.stdout.readline() == "open\n"
     yield path, program
