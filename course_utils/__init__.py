@@ -9,6 +9,9 @@ Each room (module) does one thing and can be read on its own:
     video      videos in, embeddings out
     audio      sounds in, embeddings out
     search     cosine similarity, ranking, and how good a ranking is
+    cache      embeddings that are computed once and kept
+    spaces     which encoder's vectors may be compared, and an exact search in memory
+    store      the same in a vector database (lite: its form as a file)
     explain    which part of an item made a match
     evidence   is the search really good, or only lucky?
     plots      figures

@@ -6,15 +6,17 @@ stop the course, so 0 means ready.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 NEEDED = (
     "torch", "torchvision", "torchaudio", "numpy", "pillow", "safetensors", "matplotlib",
-    "scikit-learn", "ipywidgets", "tqdm", "soundfile", "av",
+    "scikit-learn", "ipywidgets", "tqdm", "soundfile", "av", "pymilvus", "milvus-lite",
 )  # fmt: skip
 MEMORY_GB, DISK_GB = 1.5, 1.0
 
@@ -106,8 +108,19 @@ def weights() -> str:
     return encoder.weights.note
 
 
+def database() -> str:
+    """A vector database can be opened: MILVUS_URI's, or a new file."""
+    from course_utils.store import VectorStore
+
+    with tempfile.TemporaryDirectory() as folder:
+        uri = os.environ.get("MILVUS_URI") or f"{folder}/check.db"
+        with VectorStore(uri) as store:
+            store.spaces()
+            return f"Milvus {'in a file' if uri.startswith(folder) else 'at ' + store.where}"
+
+
 CHECKS: tuple[Callable[[], str], ...] = (
-    python, packages, opencv, widgets, memory, disk, media, weights,
+    python, packages, opencv, widgets, memory, disk, media, weights, database,
 )  # fmt: skip
 
 

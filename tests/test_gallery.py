@@ -206,7 +206,7 @@ def test_the_check_command_finds_this_machine_ready():
     )
     assert result.returncode == 0, result.stdout
     assert result.stdout.splitlines()[-1] == "Ready."
-    assert result.stdout.count("[ OK ]") == 8
+    assert result.stdout.count("[ OK ]") == 9
 
 
 def test_the_check_command_names_what_is_missing(tmp_path):

@@ -11,6 +11,7 @@ from course_utils.search import (
     cosine_similarity,
     mean_average_precision,
     precision_at_k,
+    reciprocal_rank_fusion,
     top_k,
     unit_length,
 )
@@ -138,6 +139,81 @@ def test_a_list_of_queries_or_a_single_vector_to_search(query, collection):
     """`top_k(encoder.encode([path]), vectors)` is easily written."""
     with pytest.raises(ValueError, match=r"give one vector, such as encode\(\[path\]\)\[0\]"):
         top_k(query, collection, 2)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_top_k_is_the_beginning_of_the_whole_ranking(seed):
+    """Whatever the kind of numbers, the lengths of the vectors, and however many are equal."""
+    rng = np.random.default_rng(seed)
+    n, d = rng.integers(1, 300), rng.integers(1, 20)
+    kind = [np.float32, np.float64, np.float16, np.int8, np.uint8][seed % 5]
+    collection = rng.integers(0, 4, size=(n, d)).astype(kind) + kind(1)
+    query = rng.normal(size=d).astype(np.float32)
+    scores = cosine_similarity(query, collection)
+    everything = np.argsort(-scores.round(4), kind="stable")
+    near = 2e-3 if kind == np.float16 else 1e-4
+    for k in {1, 2, 7, n // 2 + 1, n, n + 3}:
+        best, found = top_k(query, collection, k)
+        assert len(best) == len(set(best)) == min(k, n) and best.dtype.kind == "i"
+        np.testing.assert_allclose(found, scores[everything[:k]], atol=near)
+        np.testing.assert_allclose(found, scores[best], atol=near)
+        assert (np.diff(found) <= 0).all()
+        equal = np.flatnonzero(np.diff(found) == 0)
+        assert (best[equal] < best[equal + 1]).all()  # in the collection's order
+
+
+# ---- merging rankings ----
+
+
+def test_fusion_by_hand():
+    best, sums = reciprocal_rank_fusion([["a", "b", "c"], ["b", "d"]])
+    assert best == ["b", "a", "d", "c"]
+    assert sums == pytest.approx([1 / 62 + 1 / 61, 1 / 61, 1 / 62, 1 / 63])
+    best, sums = reciprocal_rank_fusion([["a", "b"], ["b", "c"], ["c", "b"]], k=0)
+    assert best == ["b", "c", "a"] and sums == pytest.approx([2.0, 1.5, 1.0])
+
+
+def test_fusion_ties_keep_the_order_in_which_items_are_met():
+    assert reciprocal_rank_fusion([["a", "b"], ["c", "d"]])[0] == ["a", "c", "b", "d"]
+    assert reciprocal_rank_fusion([["c", "d"], ["a", "b"]])[0] == ["c", "a", "d", "b"]
+    assert reciprocal_rank_fusion([["x", "y"], ["y", "x"]])[0] == ["x", "y"]
+
+
+@pytest.mark.parametrize("rankings", [[], [[]], [[], []]])
+def test_fusion_of_nothing(rankings):
+    assert reciprocal_rank_fusion(rankings) == ([], [])
+
+
+def test_fusion_refuses():
+    with pytest.raises(ValueError, match="k is -1"):
+        reciprocal_rank_fusion([["a"]], -1)
+    with pytest.raises(ValueError, match="an id twice"):
+        reciprocal_rank_fusion([["a"], ["b", "a", "b"]])
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_fusion_properties(seed):
+    """What must hold for any rankings."""
+    rng = np.random.default_rng(seed)
+    items = [f"item {i}" for i in range(30)]
+    rankings = [
+        rng.permutation(items)[: rng.integers(0, 31)].tolist() for _ in range(rng.integers(1, 6))
+    ]
+    best, sums = reciprocal_rank_fusion(rankings)
+    assert sorted(best) == sorted(set().union(*rankings))  # each item once, none lost
+    assert (np.diff(sums) <= 0).all()
+    for item, total in zip(best, sums, strict=True):
+        expected = sum(1 / (61 + r.index(item)) for r in rankings if item in r)
+        assert total == pytest.approx(expected, rel=1e-12)
+    again = dict(zip(*reciprocal_rank_fusion(rankings[::-1]), strict=True))
+    assert again == dict(zip(best, sums, strict=True))  # the order of the rankings adds nothing
+    assert reciprocal_rank_fusion([rankings[0]])[0] == rankings[0]  # one ranking stays as it is
+    assert reciprocal_rank_fusion([rankings[0]] * 3)[0] == rankings[0]
+    assert reciprocal_rank_fusion([*rankings, []])[0] == best
+    for above, below in zip(best, best[1:], strict=False):  # ahead in all of them: ahead in the end
+        if all(above in r for r in rankings) and all(below in r for r in rankings):
+            if all(r.index(below) < r.index(above) for r in rankings):
+                raise AssertionError(f"{below} is ahead of {above} everywhere")
 
 
 # ---- how good a ranking is ----

@@ -1,0 +1,697 @@
+"""Milvus in a file, a real Milvus server, and exact search in memory: the same answers, in words.
+
+The server comes with the extra `server` (`uv run --extra server pytest tests/test_store.py`). It is
+started in a temporary folder; beside the port that is used here it opens some for its own parts.
+"""
+
+import errno
+import os
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from course_utils import lite, store
+from course_utils.search import top_k, unit_length
+from course_utils.spaces import ArrayStore, Hit, Passport, StoreError
+from course_utils.store import VectorStore, open_store
+
+ROOT = Path(__file__).resolve().parents[1]
+KINDS = ("file", "server", "memory")
+
+RESNET = Passport("image", "ResNet-18", 8, "aaaaaaaaaaaa")
+R3D = Passport("image", "R3D-18", 8, "bbbbbbbbbbbb")  # as many numbers
+VOICE = Passport("audio", "mel spectrogram (voice)", 6, "cccccccccccc")
+
+_prefixes = (f"t{os.getpid()}x{i}" for i in range(10_000))
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """Start a Milvus server and return its address."""
+    milvus = pytest.importorskip("milvus", reason="no Milvus server: it needs `--extra server`")
+    with socket.socket() as port:  # it can choose its other ports, but not this one
+        if not port.connect_ex(("127.0.0.1", 2380)):
+            pytest.skip("no Milvus server: another one, or etcd, is running on this computer")
+    folder = tmp_path_factory.mktemp("milvus")
+    running = milvus.MilvusServer(
+        milvus.MilvusServerConfig(data_dir=str(folder)), wait_for_started=False
+    )
+    try:
+        running.start()
+        running.wait_started(timeout=120_000)  # milliseconds
+        yield f"http://127.0.0.1:{running.listen_port}"
+    finally:
+        running.stop()
+        shutil.rmtree(folder, ignore_errors=True)  # half a gigabyte of unpacked libraries
+
+
+@pytest.fixture(params=KINDS)
+def opened(request, tmp_path):
+    """An empty store of each kind."""
+    if request.param == "memory":
+        yield ArrayStore()
+    elif request.param == "file":
+        with VectorStore(tmp_path / "vectors.db") as found:
+            yield found
+    else:
+        address = request.getfixturevalue("server")
+        with VectorStore(address, prefix=next(_prefixes), seconds=60) as found:
+            yield found
+            for space in found.spaces():
+                found.drop(space)
+
+
+def some(n: int, dim: int = 8, seed: int = 0) -> np.ndarray:
+    return unit_length(np.random.default_rng(seed).normal(size=(n, dim))).astype(np.float32)
+
+
+def names(n: int) -> list[str]:
+    return [f"item {i}" for i in range(n)]
+
+
+def ids(hits: list[Hit]) -> list[str]:
+    return [hit.id for hit in hits]
+
+
+# ---- the same in every kind of store ----
+
+
+def test_from_the_first_vector_to_the_last(opened):
+    """Create, add, find, filter, replace, remove, drop."""
+    assert opened.spaces() == {} and opened.count("image") == 0
+    with pytest.raises(StoreError, match="no space 'image' yet; upsert"):
+        opened.search(RESNET, some(1)[0])
+    opened.create(RESNET)
+    opened.create(RESNET)  # harmless
+    assert opened.search(RESNET, some(1)[0]) == [] and opened.count("image") == 0
+
+    vectors = some(30)
+    labels = ["pen", "cup", "spoon"] * 10
+    kinds = ["image"] * 20 + ["video"] * 10
+    opened.upsert(RESNET, names(30), vectors, labels, kinds)
+    assert opened.count("image") == 30 and opened.count("audio") == 0
+    best, scores = top_k(vectors[4], vectors, 7)
+    hits = opened.search(RESNET, vectors[4], 7)
+    assert ids(hits) == [f"item {i}" for i in best] and hits[0].id == "item 4"
+    np.testing.assert_allclose([hit.score for hit in hits], scores, atol=1e-6)
+    assert [(hit.label, hit.kind) for hit in hits] == [(labels[i], kinds[i]) for i in best]
+    assert len(opened.search(RESNET, vectors[4])) == 5
+    assert len(opened.search(RESNET, vectors[4], 500)) == 30
+    assert ids(opened.search(RESNET, 7 * vectors[4], 7)) == ids(hits)  # only directions count
+
+    for label, kind in (("cup", None), (None, "video"), (["pen", "cup"], ["video"]), ([], None)):
+        kept = [
+            i for i in range(30)
+            if (label is None or labels[i] in label) and (kind is None or kinds[i] in kind)
+        ]  # fmt: skip
+        assert opened.count("image", label, kind) == len(kept)
+        found = opened.search(RESNET, vectors[4], 30, label=label, kind=kind)
+        best = top_k(vectors[4], vectors[kept], 30)[0] if kept else []
+        assert ids(found) == [f"item {kept[i]}" for i in best]
+
+    opened.upsert(RESNET, ["item 4"], vectors[5:6], "ruler")
+    assert opened.count("image") == 30
+    first, second, *_ = opened.search(RESNET, vectors[5])
+    assert (first.id, first.label) == ("item 5", "spoon")
+    assert (second.id, second.label, second.kind) == ("item 4", "ruler", "image")
+
+    opened.delete("image", ["item 5", "item 5", "never there", "item 6"])
+    opened.delete("video", ["no such space"])
+    assert opened.count("image") == 28
+    assert opened.search(RESNET, vectors[5])[0].id == "item 4"
+
+    opened.upsert(VOICE, ["a"], some(1, 6))
+    assert opened.spaces() == {"image": RESNET, "audio": VOICE}
+    opened.drop("image")
+    opened.drop("image")
+    assert opened.spaces() == {"audio": VOICE} and opened.count("image") == 0
+    assert opened.count("audio") == 1
+
+
+def test_another_encoders_vectors_are_refused(opened):
+    """ResNet-18 and R3D-18 both give 512 numbers; only the passport tells them apart."""
+    vectors = some(5)
+    opened.upsert(RESNET, names(5), vectors)
+    changed = Passport("image", "ResNet-18", 8, "dddddddddddd")  # other weights
+    wider = Passport("image", "ResNet-50", 16, "eeeeeeeeeeee")
+    for other in (R3D, changed, wider):
+        for use in (
+            lambda other=other: opened.search(other, some(1, other.dim)[0]),
+            lambda other=other: opened.upsert(other, ["x"], some(1, other.dim)),
+            lambda other=other: opened.create(other),
+        ):
+            with pytest.raises(StoreError, match="cannot be compared with those of") as caught:
+                use()
+            text = str(caught.value)
+            assert "ResNet-18 (8 numbers, fingerprint aaaaaaaaaaaa)" in text
+            assert other.name in text and other.fingerprint in text and "drop('image')" in text
+    assert opened.count("image") == 5
+    assert len(opened.search(RESNET, vectors[0])) == 5
+    opened.drop("image")
+    opened.upsert(R3D, names(5), vectors)
+    assert opened.spaces() == {"image": R3D}
+
+
+def test_equals_keep_the_order_in_which_they_came(opened):
+    """Also where the k-th result has many equals, of which the database may return any."""
+    vectors = some(200, seed=3)
+    vectors[20:140] = vectors[20]
+    opened.upsert(RESNET, names(200), vectors)
+    for k in (1, 3, 10, 119, 121):
+        expected = top_k(vectors[20], vectors, k)[0]
+        assert ids(opened.search(RESNET, vectors[20], k)) == [f"item {i}" for i in expected]
+    opened.upsert(RESNET, ["item 20"], vectors[20:21])
+    assert ids(opened.search(RESNET, vectors[20], 2)) == ["item 21", "item 22"]
+
+
+def test_rankings_equal_numpys(opened, monkeypatch):
+    """A thousand vectors in batches; cosines that differ by rounding only may change places."""
+    monkeypatch.setattr(store, "BATCH_BYTES", 4 * 64 * 90)
+    encoder = Passport("video", "R3D-18", 64, "ffffffffffff")
+    vectors, queries = some(1000, 64), some(20, 64, seed=1)
+    opened.upsert(encoder, names(1000), vectors)
+    assert opened.count("video") == 1000
+    for query in queries:
+        best, scores = top_k(query, vectors, 50)
+        hits = opened.search(encoder, query, 50)
+        np.testing.assert_allclose([hit.score for hit in hits], scores, atol=2e-6)
+        for hit, i, score in zip(hits, best, scores, strict=True):
+            assert hit.id == f"item {i}" or abs(hit.score - score) < 2e-6
+
+
+# What would end a text or change a filter if it were not taken as it is, and other alphabets
+HOSTILE = (
+    '"] or 1 == 1 or label in ["', "'] or id != '", "x' or '1' == '1", 'a"b', "a\\", '\\"', "\\'",
+    "\\u0041", "\\n", "%", "_", "{x}", "[]", "a, b", " ", "a ", "A", "a", "NULL", "true", "1",
+    "日本", "Ünïcödé", "e\u0301", "é", "😀", "\u2028", "\ufeff", "$meta", "/* */", "--", ";",
+)  # fmt: skip
+
+
+def test_texts_are_taken_as_they_are(opened):
+    """Nobody gets at other rows by an odd name, label or id."""
+    rng = random.Random(0)
+    letters = "\"'\\[]{}()%,;=<>! \tabAB01éß日😀_-$&|".replace("\t", "")
+    texts = list(dict.fromkeys(HOSTILE))
+    texts += ["".join(rng.choices(letters, k=rng.randint(1, 12))) for _ in range(20)]
+    texts = list(dict.fromkeys(texts))
+    vectors = some(len(texts), seed=5)
+    opened.upsert(RESNET, texts, vectors, labels=texts)
+    assert opened.count("image") == len(texts)
+    for text, vector in zip(texts, vectors, strict=True):
+        assert opened.count("image", label=text) == 1, repr(text)
+        (hit,) = opened.search(RESNET, vector, label=text)
+        assert (hit.id, hit.label) == (text, text)
+    assert opened.count("image", label=texts) == len(texts)
+    opened.delete("image", texts[:10])
+    assert opened.count("image") == len(texts) - 10
+    for text in texts[10:25]:
+        opened.delete("image", [text])
+    assert opened.count("image") == len(texts) - 25
+    assert opened.count("image", label=texts[25:]) == len(texts) - 25
+
+
+def test_unusable_arguments_are_refused_before_anything_is_written(opened):
+    good, two = some(2), ["a", "b"]
+    for call, words in (
+        (lambda: opened.upsert(RESNET, two, some(3)), r"2 ids and vectors of shape \(3, 8\)"),
+        (lambda: opened.upsert(RESNET, two, some(2, 9)), r"ResNet-18 gives \(2, 8\)"),
+        (lambda: opened.upsert(RESNET, ["a"], good[0]), r"shape \(8,\)"),
+        (lambda: opened.upsert(RESNET, ["a", "a"], good), "'a' is there twice"),
+        (lambda: opened.upsert(RESNET, two, good, ["pen"]), "2 ids and 1 labels"),
+        (lambda: opened.upsert(RESNET, two, good, kinds=["image"] * 3), "2 ids and 3 kinds"),
+        (lambda: opened.upsert(RESNET, ["a", ""], good), "id '' is empty"),
+        (lambda: opened.upsert(RESNET, ["a", "\0"], good), "control characters"),
+        (lambda: opened.upsert(RESNET, ["a", "b\n"], good), "control characters"),
+        (lambda: opened.upsert(RESNET, ["a", "\udc80"], good), "control characters"),
+        (lambda: opened.upsert(RESNET, ["a", "é" * 513], good), "longer than 1024 bytes"),
+        (lambda: opened.upsert(RESNET, two, good, "x" * 257), "longer than 256 bytes"),
+        (lambda: opened.upsert(RESNET, two, good * [[np.nan], [1]]), "NaN"),
+        (lambda: opened.upsert(RESNET, two, good * [[0], [1]]), "all zeros"),
+        (lambda: opened.search(RESNET, good), r"shape \(2, 8\), not \(8,\); give one vector"),
+        (lambda: opened.search(RESNET, some(1, 9)[0]), r"shape \(9,\)"),
+        (lambda: opened.search(RESNET, good[0] * 0), "all zeros"),
+        (lambda: opened.search(RESNET, good[0], 0), "k is 0"),
+        (lambda: opened.count("Image; drop"), "cannot name a space"),
+        (lambda: opened.drop(""), "cannot name a space"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            call()
+    with pytest.raises(TypeError, match="list of ids"):
+        opened.delete("image", "item 1")
+    assert opened.spaces() == {}
+    opened.upsert(RESNET, ["é" * 512, "b"], good, "x" * 256)  # as long as may be
+    opened.upsert(RESNET, [], some(0))
+    assert opened.count("image") == 2
+    with pytest.raises(ValueError, match="control characters"):
+        opened.search(RESNET, good[0], label="\0")
+
+
+def test_an_encoder_or_its_cache_is_a_passport(opened, tmp_path):
+    """The real encoder, wrapped as the notebooks wrap it."""
+    from course_utils.audio import AudioEncoder
+    from course_utils.cache import EmbeddingCache
+    from course_utils.catalog import Catalog
+
+    voices = Catalog.load().select(kind="audio", role="item")[:6]
+    encoder = EmbeddingCache(AudioEncoder("mel", progress=False), tmp_path / "cache")
+    vectors = encoder.encode(voices)
+    opened.upsert(encoder, [path.name for path in voices.paths], vectors, voices.labels)
+    assert opened.search(encoder, vectors[2])[0].id == voices[2].path.name
+    assert opened.spaces()["audio"] == Passport.of(encoder)
+    with pytest.raises(StoreError, match=r"mel spectrogram \(mel\).*mel spectrogram \(log-mel\)"):
+        opened.search(AudioEncoder("log-mel"), vectors[2])
+
+
+# ---- the file ----
+
+
+START = """
+import sys, numpy as np
+from course_utils.spaces import Passport, StoreError
+from course_utils.store import VectorStore, open_store
+RESNET = Passport("image", "ResNet-18", 8, "aaaaaaaaaaaa")
+"""
+
+
+def run(code: str, *arguments, **settings) -> subprocess.CompletedProcess:
+    """Run a program with what it needs already imported."""
+    return subprocess.run(
+        [sys.executable, "-c", START + code, *map(str, arguments)], cwd=settings.pop("cwd", ROOT),
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | settings, capture_output=True, text=True,
+        timeout=120,
+    )  # fmt: skip
+
+
+def test_a_file_is_there_the_next_time(tmp_path):
+    path, vectors = tmp_path / "new folder" / "vectors.db", some(20)
+    with VectorStore(path) as opened:
+        opened.upsert(RESNET, names(20), vectors, "pen")
+        expected = opened.search(RESNET, vectors[0])
+    with VectorStore(path) as opened:
+        assert opened.spaces() == {"image": RESNET} and opened.count("image", "pen") == 20
+        assert opened.search(RESNET, vectors[0]) == expected
+        with pytest.raises(StoreError, match="cannot be compared"):
+            opened.search(R3D, vectors[0])
+    code = "with VectorStore(sys.argv[1]) as s: print(s.count('image'), s.spaces()['image'].name)"
+    assert run(code, path).stdout == "20 ResNet-18\n"
+
+
+def test_settings_choose_the_place(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_CACHE_DIR", str(tmp_path / "cache"))
+    with VectorStore() as opened:
+        assert opened.where == str(tmp_path / "cache" / "vectors.db")
+    monkeypatch.setenv("MILVUS_URI", str(tmp_path / "mine.db"))
+    with open_store() as opened:
+        assert opened.where == str(tmp_path / "mine.db")
+    for wrong in ("nonsense", "localhost:19530", "ftp://x", "http://x:y", "mine.db2"):
+        monkeypatch.setenv("MILVUS_URI", wrong)
+        with pytest.raises(ValueError, match=r"such as http://localhost:19530, or end in \.db"):
+            VectorStore()
+    with pytest.raises(ValueError, match="may be FLAT or HNSW"):
+        VectorStore(tmp_path / "a.db", index="flat")
+    with pytest.raises(ValueError, match="HNSW needs a Milvus server"):
+        VectorStore(tmp_path / "a.db", index="HNSW")
+
+
+HOLD = "s = VectorStore(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
+
+
+@pytest.fixture
+def holding(tmp_path):
+    """Another program that has the file open, as a notebook's kernel would."""
+    path = tmp_path / "vectors.db"
+    program = subprocess.Popen(
+        [sys.executable, "-c", START + HOLD, str(path)],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env=os.environ | {"JPY_SESSION_NAME": "notebooks/04_unified_search.ipynb"},
+    )  # fmt: skip
+    assert program.stdout.readline() == "open\n"
+    yield path, program
+    program.kill()
+    program.communicate()
+
+
+def test_a_file_that_another_kernel_has_open(holding, capfd):
+    """The message says which; nothing else is printed; and it can be opened when that is gone."""
+    path, program = holding
+    with pytest.raises(StoreError) as caught:
+        VectorStore(path)
+    said = str(caught.value)
+    assert str(path) in said and "shut that kernel down" in said and len(said.splitlines()) == 1
+    assert f"open in 04_unified_search.ipynb (process {program.pid})" in said
+    assert capfd.readouterr() == ("", "")  # pymilvus would print a stack trace
+    with open_store(path) as opened:
+        assert isinstance(opened, ArrayStore)
+        opened.upsert(RESNET, names(3), some(3))
+        assert len(opened.search(RESNET, some(1)[0])) == 3
+    line = capfd.readouterr().out
+    assert line.startswith("Searching exactly in memory instead of in Milvus:")
+    assert "04_unified_search.ipynb" in line and line.count("\n") == 1
+    Path(f"{path}.holder").write_text("not json")
+    with pytest.raises(StoreError, match="open in another program"):
+        VectorStore(path)
+    program.kill()  # -9: it cannot clean up
+    program.wait()
+    with VectorStore(path) as opened:
+        assert opened.spaces() == {}
+
+
+def test_closing_lets_another_program_in(tmp_path):
+    """Stores of one program share the file; the last one to close lets go."""
+    path = tmp_path / "vectors.db"
+    first, second = VectorStore(path), VectorStore(path)
+    first.upsert(RESNET, ["a"], some(1))
+    assert second.count("image") == 1
+    first.close()
+    first.close()
+    with pytest.raises(StoreError, match="closed; open a new one"):
+        first.count("image")
+    assert second.count("image") == 1
+    code = "VectorStore(sys.argv[1]).close()"
+    assert "StoreError" in run(code, path).stderr
+    second.close()
+    assert not Path(f"{path}.holder").exists()
+    assert run(code, path).stderr == ""
+    with VectorStore(path) as opened:
+        assert opened.count("image") == 1
+
+
+def test_kill_9_keeps_what_was_written(tmp_path):
+    """Every upsert that has returned is there afterwards, and nothing is half there."""
+    path = tmp_path / "vectors.db"
+    code = START + (
+        "s, i = VectorStore(sys.argv[1]), int(sys.argv[2])\n"
+        "while True:\n"
+        "    s.upsert(RESNET, [f'item {i + j}' for j in range(10)], np.eye(10, 8) + 1)\n"
+        "    i += 10; print(i, flush=True)\n"
+    )
+    done, rng = 0, random.Random(0)
+    for _ in range(4):
+        program = subprocess.Popen(
+            [sys.executable, "-c", code, str(path), str(done)], cwd=ROOT,
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        done = int(program.stdout.readline())
+        time.sleep(rng.uniform(0, 0.3))
+        program.kill()
+        done = max([done, *map(int, program.communicate()[0].split())])
+        with VectorStore(path) as opened:
+            found = opened.count("image")
+            assert done <= found <= done + 10
+            assert len(opened.search(RESNET, some(1)[0], 10_000)) == found
+        done = found
+
+
+def test_a_full_disk(tmp_path, monkeypatch):
+    import milvus_lite.engine.collection as engine
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with VectorStore(tmp_path / "vectors.db") as opened:
+        opened.upsert(RESNET, ["a"], some(1))
+        with monkeypatch.context() as patch:
+            patch.setattr(engine.WAL, "write_insert", full)
+            with pytest.raises(StoreError, match="disk is full, so Milvus could not write 5 vec"):
+                opened.upsert(RESNET, names(5), some(5))
+        opened.upsert(RESNET, names(5), some(5))
+        assert opened.count("image") == 6
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(StoreError, match="No space left on device"):
+        VectorStore(tmp_path / "vectors.db")
+    monkeypatch.undo()
+    VectorStore(tmp_path / "vectors.db").close()  # nothing was left locked
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or os.geteuid() != 0, reason="only root can make a small disk"
+)
+def test_a_disk_that_is_really_full(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(disk)]).returncode:
+        pytest.skip("this machine does not let us make a small disk")
+    encoder = Passport("image", "ResNet-18", 512, "aaaaaaaaaaaa")
+    try:
+        with VectorStore(disk / "vectors.db") as opened:
+            opened.upsert(encoder, ["a"], some(1, 512))
+            with pytest.raises(StoreError, match="disk is full"):
+                for i in range(30):
+                    opened.upsert(encoder, [f"{i} {j}" for j in range(100)], some(100, 512))
+            assert len(opened.search(encoder, some(1, 512)[0])) == 5
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_something_else_under_the_name(tmp_path):
+    """A database of Milvus Lite 2 was one file; this one is a folder."""
+    path = tmp_path / "vectors.db"
+    path.write_bytes(b"SQLite format 3\0" + bytes(5000))
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="is a file of Milvus Lite 2 or of another program"):
+        VectorStore(path)
+    assert path.read_bytes() == before
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot be opened .* COURSE_CACHE_DIR"):
+        VectorStore(tmp_path / "file" / "vectors.db")
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_damaged_file(tmp_path, seed):
+    """Any of its files overwritten, cut or gone: an error in words, or the right answer."""
+    path, vectors, rng = tmp_path / "vectors.db", some(1200), random.Random(seed)
+    with VectorStore(path) as opened:
+        opened.upsert(RESNET, names(1200), vectors)
+    parts = sorted(p for p in path.rglob("*") if p.is_file() and p.name != "LOCK")
+    victim = parts[seed % len(parts)]
+    match seed // len(parts) % 3:
+        case 0:
+            victim.write_bytes(rng.randbytes(victim.stat().st_size or 10))
+        case 1:
+            victim.write_bytes(victim.read_bytes()[: victim.stat().st_size // 2])
+        case 2:
+            victim.unlink()
+    try:
+        with VectorStore(path) as opened:
+            hits = opened.search(RESNET, vectors[7], 3)
+        right = ids(hits) == [f"item {i}" for i in top_k(vectors[7], vectors, 3)[0]]
+        assert right or ids(hits) == [], victim.name
+    except StoreError as error:
+        assert len(str(error).splitlines()) == 1
+        assert str(path) in str(error) or "no space 'image' yet" in str(error)
+    shutil.rmtree(path)
+    with VectorStore(path) as opened:  # the remedy works
+        opened.upsert(RESNET, names(1200), vectors)
+        assert opened.search(RESNET, vectors[7], 3)[0].id == "item 7"
+
+
+# ---- where Milvus is missing, or in the way ----
+
+
+@pytest.mark.parametrize("missing", ["pymilvus", "milvus_lite"])
+def test_without_milvus(tmp_path, missing):
+    """As on a computer for which there is none."""
+    code = f"sys.modules[{missing!r}] = None\ns = open_store(sys.argv[1])\n"
+    code += "s.upsert(RESNET, ['a'], np.ones((1, 8))); print(s.search(RESNET, np.ones(8))[0].id)"
+    done = run(code, tmp_path / "vectors.db")
+    first, second = done.stdout.splitlines()
+    assert first.startswith("Searching exactly in memory") and "not installed" in first
+    assert second == "a" and done.stderr == ""
+
+
+def test_milvus_leaves_the_rest_alone(tmp_path):
+    """No FAISS beside PyTorch (but for others), no .env file read, nothing sent to a proxy."""
+    (tmp_path / ".env").write_text("MILVUS_URI=http://elsewhere:19530\nSECRET=1\n")
+    code = (
+        "import os, course_utils.store\n"
+        "assert not {'pymilvus', 'torch', 'grpc'} & set(sys.modules)\n"
+        "with VectorStore(sys.argv[1]) as s:\n"
+        "    s.upsert(RESNET, ['a'], np.ones((1, 8)))\n"
+        "    assert s.search(RESNET, np.ones(8))[0].id == 'a'\n"
+        "assert 'faiss' not in sys.modules and 'torch' not in sys.modules\n"
+        "assert not {'SECRET', 'MILVUS_URI', 'PYTHON_DOTENV_DISABLED'} & set(os.environ)\n"
+        "import importlib.util; print(bool(importlib.util.find_spec('faiss')))\n"
+    )
+    proxy = {name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy", "all_proxy")}
+    done = run(code, tmp_path / "vectors.db", cwd=tmp_path, no_proxy="", NO_PROXY="", **proxy)
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+# ---- the server ----
+
+
+def refused() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+@pytest.mark.timeout(60)
+def test_no_server_there(capsys, monkeypatch):
+    monkeypatch.setenv("MILVUS_URI", refused().replace("//", "//me:secret@"))
+    start = time.monotonic()
+    with pytest.raises(
+        StoreError, match="does not answer, after 1 seconds of trying; start it"
+    ) as e:
+        VectorStore(seconds=1)
+    assert time.monotonic() - start < 5
+    assert "127.0.0.1:" in str(e.value) and "secret" not in str(e.value)
+    assert isinstance(open_store(seconds=0.5), ArrayStore)
+    assert capsys.readouterr().out.count("\n") == 1
+
+
+@pytest.mark.timeout(60)
+def test_a_server_that_never_answers():
+    with socket.create_server(("127.0.0.1", 0)) as queue:
+        start = time.monotonic()
+        with pytest.raises(StoreError, match="does not answer"):
+            VectorStore(f"http://127.0.0.1:{queue.getsockname()[1]}", seconds=1)
+        assert time.monotonic() - start < 5
+
+
+class Line:
+    """A line to the server that can be cut and mended."""
+
+    def __init__(self, address: str):
+        self.target = int(address.rsplit(":", 1)[1])
+        self.port, self.sockets, self.listener = 0, [], None
+        self.mend()
+
+    def mend(self):
+        self.listener = socket.create_server(("127.0.0.1", self.port))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, args=[self.listener], daemon=True).start()
+
+    def accept(self, listener):
+        while True:
+            try:
+                near = listener.accept()[0]
+            except OSError:
+                return
+            far = socket.create_connection(("127.0.0.1", self.target))
+            self.sockets += [near, far]
+            for a, b in ((near, far), (far, near)):
+                threading.Thread(target=self.copy, args=[a, b], daemon=True).start()
+
+    def copy(self, a, b):
+        try:
+            while data := a.recv(65536):
+                b.sendall(data)
+        except OSError:
+            pass
+
+    def cut(self):
+        # Waking `accept` first: closing alone would leave it waiting.
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for end in self.sockets:
+            end.close() if end.fileno() < 0 else (end.shutdown(socket.SHUT_RDWR), end.close())
+        self.sockets.clear()
+
+
+@pytest.mark.timeout(120)
+def test_a_server_that_goes_away_and_comes_back(server):
+    """Each call ends within seconds, in words; and the same store works again afterwards."""
+    line, prefix = Line(server), next(_prefixes)
+    with VectorStore(f"http://127.0.0.1:{line.port}", prefix=prefix, seconds=60) as opened:
+        opened.upsert(RESNET, names(5), some(5))
+        assert opened.count("image") == 5
+        line.cut()
+        opened.seconds = 2
+        for call in (
+            lambda: opened.search(RESNET, some(1)[0]),
+            lambda: opened.upsert(RESNET, ["x"], some(1)),
+            lambda: opened.count("image"),
+        ):
+            start = time.monotonic()
+            with pytest.raises(StoreError, match="does not answer") as caught:
+                call()
+            assert time.monotonic() - start < 10
+            assert len(str(caught.value).splitlines()) == 1
+        line.mend()
+        opened.seconds = 60
+        assert opened.search(RESNET, some(5)[3])[0].id == "item 3"
+        opened.drop("image")
+
+
+def test_a_server_that_starts_a_little_later(server):
+    line = Line(server)
+    line.cut()
+    threading.Timer(1.5, line.mend).start()
+    VectorStore(f"http://127.0.0.1:{line.port}", seconds=30).close()
+
+
+def test_learners_share_a_server(server):
+    """Each has a prefix; and a collection that is not the course's is left alone."""
+    from pymilvus import MilvusClient
+
+    first, second = next(_prefixes), next(_prefixes)
+    with (
+        VectorStore(server, prefix=first, seconds=60) as a,
+        VectorStore(server, prefix=second, seconds=60) as b,
+    ):
+        a.upsert(RESNET, ["a"], some(1))
+        b.upsert(R3D, ["b", "c"], some(2))
+        assert a.spaces() == {"image": RESNET} and b.spaces() == {"image": R3D}
+        a.drop("image")
+        assert b.count("image") == 2
+        b.drop("image")
+        client = MilvusClient(server)
+        client.create_collection(f"{first}_image", dimension=8)
+        with pytest.raises(StoreError, match="has no passport.*choose another prefix"):
+            a.upsert(RESNET, ["a"], some(1))
+        client.drop_collection(f"{first}_image")
+        client.close()
+
+
+def test_two_programs_see_each_others_writes(server):
+    """At once: a search waits until it knows everything that was written before it."""
+    prefix = next(_prefixes)
+    with VectorStore(server, prefix=prefix, seconds=60) as opened:
+        opened.upsert(RESNET, names(3), some(3))
+        code = (
+            "s = VectorStore(sys.argv[1], prefix=sys.argv[2], seconds=60)\n"
+            "s.upsert(RESNET, ['theirs'], np.eye(1, 8)); s.delete('image', ['item 0'])\n"
+        )
+        assert run(code, server, prefix).stderr == ""
+        found = {hit.id for hit in opened.search(RESNET, np.eye(1, 8)[0])}
+        assert found == {"theirs", "item 1", "item 2"}
+        opened.drop("image")
+
+
+def test_hnsw_finds_what_exact_search_finds(server):
+    encoder = Passport("image", "ResNet-18", 32, "aaaaaaaaaaaa")
+    vectors = some(2000, 32)
+    with VectorStore(
+        server, prefix=next(_prefixes), index="HNSW", fresh=False, seconds=60
+    ) as opened:
+        opened.upsert(encoder, names(2000), vectors)
+        time.sleep(6)  # not fresh: it may lag behind by five seconds
+        same = [
+            len(set(ids(opened.search(encoder, query, 10)))
+                & {f"item {i}" for i in top_k(query, vectors, 10)[0]})
+            for query in some(20, 32, seed=2)
+        ]  # fmt: skip
+        assert np.mean(same) > 9
+        opened.drop("image")
+
+
+def test_no_result_is_more_than_milvus_returns(server):
+    with VectorStore(server, prefix=next(_prefixes), seconds=60) as opened:
+        opened.upsert(RESNET, names(3), some(3))
+        assert len(opened.search(RESNET, some(1)[0], 16_384)) == 3
+        with pytest.raises(ValueError, match="16384 results at most"):
+            opened.search(RESNET, some(1)[0], 16_385)
+        opened.drop("image")
+
+
+def test_nothing_was_left_open():
+    """The last test: every one above has let go of its file."""
+    assert not +lite._users
