@@ -219,3 +219,9 @@ class Catalog:
 def _values(item: Item, attribute: str) -> set[str]:
     value = getattr(item, attribute)
     return set(value) if isinstance(value, tuple) else {str(value)}
+
+
+def item_id(path: str | Path) -> str:
+    """Return what an item is called in the store: its path, from data/ on if it lies there."""
+    path = Path(path).absolute()
+    return path.relative_to(DATA).as_posix() if path.is_relative_to(DATA) else path.as_posix()

@@ -170,6 +170,19 @@ class Thermometer:
             raise ValueError("All items are of one source, so there is no pair to compare with.")
         self.scores = np.sort(cosine_similarity(vectors, vectors)[first, second][different])
 
+    @classmethod
+    def of(cls, scores: np.ndarray) -> Thermometer:
+        """Take the cosines of pairs that were drawn elsewhere, in any order and shape.
+
+        Raises:
+            ValueError: there are none.
+        """
+        if not np.size(scores):
+            raise ValueError("There are no pairs to compare with.")
+        made = cls.__new__(cls)
+        made.scores = np.sort(np.ravel(scores))
+        return made
+
     def percentile(self, score: float) -> float:
         """Return which percentage of random pairs has a lower cosine than `score`, 0 to 100."""
         return float(100 * np.searchsorted(self.scores, score) / len(self.scores))

@@ -38,6 +38,28 @@ def cosine_similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return unit_length(a) @ unit_length(b).T
 
 
+def best_cosines(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the cosine of each item with each other, where items may have several vectors.
+
+    Two items are as similar as their two most similar vectors: a picture and a video, say, as the
+    picture and that key frame which is most like it.
+
+    Args:
+        first: n arrays of shape (rows, d), one for each item.
+        second: m of them.
+
+    Returns:
+        Shape (n, m).
+
+    Introduced in notebook 4.
+    """
+    scores = cosine_similarity(np.concatenate(first), np.concatenate(second))
+    for axis, arrays in enumerate((first, second)):
+        starts = np.cumsum([0, *map(len, arrays[:-1])])
+        scores = np.maximum.reduceat(scores, starts, axis=axis)
+    return scores
+
+
 def unit_length(vectors: np.ndarray) -> np.ndarray:
     """Divide each vector by its length, so that a dot product is a cosine.
 

@@ -162,18 +162,42 @@ class Store(ABC):
             StoreError: there is no such space, it holds vectors of another encoder, or the
                 database failed.
         """
-        passport = Passport.of(encoder)
-        vector = unit_length(vector).astype(np.float32)
-        if vector.shape != (passport.dim,):
+        if np.ndim(vector) != 1:
             raise ValueError(
-                f"The query has shape {vector.shape}, not ({passport.dim},); give one vector of "
-                f"{passport.name}, such as encode([path])[0]."
+                f"The query has shape {np.shape(vector)}; give one vector, such as "
+                "encode([path])[0], or use search_many."
+            )
+        return self.search_many(encoder, np.asarray(vector)[None], k, label, kind)[0]
+
+    def search_many(
+        self,
+        encoder,
+        vectors: np.ndarray,
+        k: int = 5,
+        label: str | Sequence[str] | None = None,
+        kind: str | Sequence[str] | None = None,
+    ) -> list[list[Hit]]:
+        """Search for several vectors at once, shape (n, dim), such as a video's key frames.
+
+        A database then needs one message instead of n. Everything else is as in `search`.
+
+        Returns:
+            n lists of results.
+        """
+        passport = Passport.of(encoder)
+        if np.ndim(vectors) != 2 or np.shape(vectors)[1] != passport.dim:
+            raise ValueError(
+                f"A query has shape {np.shape(vectors)[1:]}, not ({passport.dim},); give vectors "
+                f"of {passport.name}, such as encode([path])[0]."
             )
         if k < 1:
             raise ValueError(f"k is {k}; ask for at least one result.")
+        vectors = unit_length(vectors).astype(np.float32)
         if not self._check(passport):
             raise StoreError(f"There is no space {passport.space!r} yet; upsert vectors first.")
-        return self._search(passport.space, vector, k, _wanted(label, kind))
+        if not len(vectors):
+            return []
+        return self._search(passport.space, vectors, k, _wanted(label, kind))
 
     def count(
         self,
@@ -232,7 +256,9 @@ class Store(ABC):
     def _upsert(self, space: str, rows: list[dict]) -> None: ...
 
     @abstractmethod
-    def _search(self, space: str, vector: np.ndarray, k: int, wanted: Wanted) -> list[Hit]: ...
+    def _search(
+        self, space: str, queries: np.ndarray, k: int, wanted: Wanted
+    ) -> list[list[Hit]]: ...
 
     @abstractmethod
     def _count(self, space: str, wanted: Wanted) -> int: ...
@@ -271,20 +297,21 @@ class ArrayStore(Store):
         self._delete(space, [row["id"] for row in rows])  # so that replaced ones are last in order
         self._rows[space].update({row["id"]: row for row in rows})
 
-    def _search(self, space: str, vector: np.ndarray, k: int, wanted: Wanted) -> list[Hit]:
+    def _search(self, space: str, queries: np.ndarray, k: int, wanted: Wanted) -> list[list[Hit]]:
         rows = list(self._rows[space].values())
         if space not in self._matrix and rows:
             self._matrix[space] = np.array([row["vector"] for row in rows])
         kept = [i for i, row in enumerate(rows) if _is(row, wanted)]
         if not kept:
-            return []
+            return [[] for _ in queries]
         vectors = self._matrix[space]
-        best, scores = top_k(vector, vectors if len(kept) == len(rows) else vectors[kept], k)
-        found = (rows[kept[i]] for i in best)
-        return [
-            Hit(row["id"], float(score), row["label"], row["kind"])
-            for row, score in zip(found, scores, strict=True)
-        ]
+        vectors = vectors if len(kept) == len(rows) else vectors[kept]
+        found = []
+        for query in queries:
+            hits = zip(*top_k(query, vectors, k), strict=True)
+            rows_found = [(rows[kept[i]], float(score)) for i, score in hits]
+            found.append([Hit(r["id"], score, r["label"], r["kind"]) for r, score in rows_found])
+        return found
 
     def _count(self, space: str, wanted: Wanted) -> int:
         return sum(_is(row, wanted) for row in self._rows[space].values())

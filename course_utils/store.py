@@ -225,7 +225,7 @@ class VectorStore(Store):
             if self._path and len(rows) >= 1000:  # a file's new rows are slow to search until then
                 self._call("flush", name)
 
-    def _search(self, space: str, vector: np.ndarray, k: int, wanted: Wanted) -> list[Hit]:
+    def _search(self, space: str, queries: np.ndarray, k: int, wanted: Wanted) -> list[list[Hit]]:
         if k > MOST:
             raise ValueError(f"k is {k}; Milvus returns {MOST} results at most.")
         limit = min(k + 10, MOST)
@@ -233,21 +233,13 @@ class VectorStore(Store):
             while True:
                 more = {"ef": max(limit, 64)} if self.index == "HNSW" else {}
                 found = self._call(
-                    "search", self._name(space), [vector], filter=_filter(wanted), limit=limit,
+                    "search", self._name(space), list(queries), filter=_filter(wanted), limit=limit,
                     output_fields=["label", "kind", "added"], consistency_level=self.level,
                     search_params={"metric_type": "COSINE", "params": more},
-                )[0]  # fmt: skip
-                cut_tie = len(found) == limit and found[k - 1].distance - found[-1].distance < TIE
-                if not cut_tie or limit == MOST:
-                    break
-                limit = min(4 * limit, MOST)  # the k-th has equals that are not all here
-        scores = np.array([hit.distance for hit in found])
-        groups = np.cumsum(-np.diff(scores, prepend=scores[:1]) >= TIE)  # equals have one number
-        order = np.lexsort(([hit.entity["added"] for hit in found], groups))[:k]
-        return [
-            Hit(found[i].id, float(scores[i]), found[i].entity["label"], found[i].entity["kind"])
-            for i in order
-        ]
+                )  # fmt: skip
+                if limit == MOST or not any(_cut_tie(hits, k, limit) for hits in found):
+                    return [_ordered(hits, k) for hits in found]
+                limit = min(4 * limit, MOST)
 
     def _count(self, space: str, wanted: Wanted) -> int:
         with self._in_words(f"count in {space!r}"):
@@ -297,6 +289,22 @@ class VectorStore(Store):
         if "auth" in text.lower():
             return f"The Milvus server at {self.where} refuses MILVUS_TOKEN; ask who runs it."
         return f"The Milvus server at {self.where} could not {action}: {text[:200]}"
+
+
+def _cut_tie(hits, k: int, limit: int) -> bool:
+    """Return whether the k-th result may have equals that are not among the results."""
+    return len(hits) == limit and hits[k - 1].distance - hits[-1].distance < TIE
+
+
+def _ordered(hits, k: int) -> list[Hit]:
+    """Return the k best results, equals in the order in which they were added."""
+    scores = np.array([hit.distance for hit in hits])
+    groups = np.cumsum(-np.diff(scores, prepend=scores[:1]) >= TIE)  # equals have one number
+    order = np.lexsort(([hit.entity["added"] for hit in hits], groups))[:k]
+    return [
+        Hit(hits[i].id, float(scores[i]), hits[i].entity["label"], hits[i].entity["kind"])
+        for i in order
+    ]
 
 
 def _text(error: Exception) -> str:

@@ -34,6 +34,8 @@ MAY_IMPORT = {
     "spaces": {"search"},
     "lite": {"spaces"},
     "store": {"cache", "lite", "spaces"},
+    "answers": {"catalog", "search"},
+    "unified": {"answers", "cache", "catalog", "evidence", "media", "search", "spaces"},
     "explain": {"search"},
     "evidence": {"search"},
     "plots": {"media", "session"},

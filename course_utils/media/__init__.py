@@ -6,6 +6,7 @@ wrong and what to do about it.
 
 from course_utils.media.files import MediaError, check_file
 from course_utils.media.frames import VIDEO_SUFFIXES, iterate_frames, read_frames, video_seconds
+from course_utils.media.kinds import kind_of
 from course_utils.media.pictures import SUFFIXES, jpeg_bytes, read_image
 from course_utils.media.sounds import CONTAINERS, RATE, SOUND_SUFFIXES, read_waveform
 
@@ -19,6 +20,7 @@ __all__ = [
     "check_file",
     "iterate_frames",
     "jpeg_bytes",
+    "kind_of",
     "read_frames",
     "read_image",
     "read_waveform",
