@@ -41,7 +41,9 @@ MAY_IMPORT = {
     "plots": {"media", "session"},
     "hear": {"audio", "media", "plots", "session"},
     "watch": {"media", "plots", "session"},
-    "gallery": {"catalog", "hear", "media", "plots", "search", "session", "watch"},
+    "cards": {"catalog", "hear", "media", "plots", "session", "watch"},
+    "sheets": {"plots"},
+    "gallery": {"cards", "catalog", "media", "plots", "search", "sheets"},
     "check": {"catalog", "encoders", "media", "store"},
 }
 
