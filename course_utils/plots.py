@@ -27,6 +27,10 @@ PURPLE, SKY, YELLOW, GREY = "#CC79A7", "#56B4E9", "#F0E442", "#767676"
 LABEL_COLORS = {"pen": BLUE, "cup": VERMILION, "pen and cup": PURPLE}
 LABEL_COLORS |= {"female voice": BLUE, "male voice": VERMILION}
 LABEL_COLORS |= {"water": BLUE, "children playing": VERMILION, "children and water": PURPLE}
+# Sounds and places have the colour of what is heard or seen there.
+WATERS = ("waves", "rain", "river", "fountain", "waterfall", "sea", "lake")
+PLAYS = ("playground", "swing", "footsteps", "park")
+LABEL_COLORS |= dict.fromkeys(WATERS, BLUE) | dict.fromkeys(PLAYS, VERMILION)
 
 STYLE = {
     "font.size": 10,
