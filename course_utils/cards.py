@@ -123,7 +123,7 @@ def media_html(item: Item) -> str:
 def card_html(item: Item, rank: str, below: str = "") -> str:
     """Return a card: the medium, the rank and label, the title, and what stands below it."""
     return (
-        f'<figure>{media_html(item)}<figcaption><div class="cg-label">'
+        f'<figure><div class="cg-media">{media_html(item)}</div><figcaption><div class="cg-label">'
         f'<span class="cg-dot" style="background:{label_color(item.label)}"></span>'
         f"{rank} {html.escape(item.label)}</div>"
         f'<div class="cg-name">{html.escape(title(item))}</div>{below}</figcaption></figure>'

@@ -44,6 +44,7 @@ MAY_IMPORT = {
     "cards": {"catalog", "hear", "media", "plots", "session", "watch"},
     "sheets": {"plots"},
     "gallery": {"cards", "catalog", "media", "plots", "search", "sheets"},
+    "searchbox": {"answers", "cards", "catalog", "media", "plots", "sheets", "spaces", "unified"},
     "check": {"catalog", "encoders", "media", "store"},
 }
 
