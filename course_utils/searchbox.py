@@ -110,22 +110,23 @@ class SearchBox(Box):
     def _build(self):
         import ipywidgets as w
 
-        wide = w.Layout(width="100%")
+        half, wide = w.Layout(flex="1 1 240px", width="auto"), w.Layout(flex="1 1 200px")
         self.field = w.Combobox(
             placeholder="a name, or the path of a file of yours; then Enter",
             description="Search", ensure_option=False, continuous_update=False, layout=wide,
         )  # fmt: skip
         self.only = w.Dropdown(
             options=[("all", ""), *((name.lower(), kind) for kind, name in COLUMNS.items())],
-            description="Suggest", layout=wide,
+            description="Suggest", layout=half,
         )  # fmt: skip
         self.count = w.IntSlider(
             value=self.k, min=1, max=MOST, description="How many", continuous_update=False,
-            layout=wide,
+            layout=half,
         )  # fmt: skip
         self.back = w.Button(
-            description="Back", icon="arrow-left", disabled=True, tooltip="The query before this"
-        )
+            description="Back", icon="arrow-left", disabled=True, tooltip="The query before this",
+            layout=w.Layout(width="90px"),
+        )  # fmt: skip
         self.said = w.HTML()
         self.query_card, self.query_html, _ = card_widget(w)
         self.query_card.add_class("cg-query")
@@ -147,13 +148,15 @@ class SearchBox(Box):
             columns.append(column)
 
         heading = w.HTML(f"<b>{html.escape(self.heading)}</b>" if self.heading else "")
-        controls = w.VBox([self.field, self.only, self.count, self.back, self.said])
+        asking, choosing = w.HBox([self.field, self.back]), w.HBox([self.only, self.count])
+        controls = w.VBox([asking, choosing, self.said])
         controls.add_class("cg-controls")
         head, body = w.Box([self.query_card, controls]), w.Box(columns)
         head.add_class("cg-head")
         body.add_class("cg-columns")
         root = w.VBox([w.HTML(f"<style>{CSS}</style>"), heading, head, body])
         root.add_class("cg-root")
+        root.add_class("cg-search")
         self._suggest()
         self._show()
         return root
@@ -228,7 +231,7 @@ class SearchBox(Box):
                     button.tooltip = answers[slot].path
         counts = [_counted(len(answers), kind) for kind, answers in self.answers().items()]
         self._say(
-            f"{counts[0]}, {counts[1]} and {counts[2]} for {title(self.query_item)}, "
+            f'{counts[0]}, {counts[1]} and {counts[2]} for "{title(self.query_item)}", '
             f"found in {1000 * self._seconds:.0f} ms"
         )
 
