@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from course_utils.answers import Answer, Step, Way, merged
+from course_utils.answers import Answer, Step, Way, merged, strongest
 from course_utils.cache import EmbeddingCache
 from course_utils.catalog import DATA, Catalog, Item, item_id
 from course_utils.evidence import Thermometer
@@ -24,7 +24,7 @@ from course_utils.spaces import ArrayStore, Store, StoreError
 KINDS = ("image", "video", "audio")
 SPACES = {"image": ("image",), "video": ("video", "image", "audio"), "audio": ("audio",)}
 EVERY, MOST_FRAMES = 1.0, 8  # seconds of video for which one key frame is taken; and how many
-DEPTH = 20  # how far down each list is read before lists are merged
+DEPTH = 20  # how far down each list is read before lists are put together
 BRIDGES = 3  # videos between a picture and a sound
 SAMPLE = 200  # items of a kind and space whose pairs say what a cosine is worth, drawn among the
 MOST_KNOWN = 5000  # first so many that were added
@@ -213,7 +213,8 @@ class UnifiedSearch:
         found = {}
         for kind in kinds:
             lists = self._paths(query, kind, spaces, max(k, DEPTH), without, vectors)
-            found[kind] = merged(lists)[:k]
+            direct = set(SPACES[query.kind]) & set(SPACES[kind])
+            found[kind] = (merged(lists) if direct else strongest(lists))[:k]
         return found
 
     def item(self, query: str | Path) -> Item:
