@@ -17,7 +17,10 @@ Each room (module) does one thing and can be read on its own:
     plots      figures
     hear       players for sounds, and figures of them
     watch      players for videos, and figures of them
+    cards      an item as a card, and what all boxes of cards have in common
+    sheets     the same cards as one picture
     gallery    ranked matches to look at and click through
+    searchbox  the search box over pictures, films and sounds
     exercises  checks of the exercises
     check      is this computer ready? (python -m course_utils.check)
 

@@ -59,10 +59,22 @@ class Answer:
     @property
     def path(self) -> str:
         """The ways in words."""
-        return "; ".join(map(_in_words, self.paths))
+        return "; ".join(map(in_words, self.paths))
+
+    @property
+    def best(self) -> Step:
+        """The last step of the best way: the one that led to the item."""
+        return self.paths[0][-1]
+
+    @property
+    def short(self) -> str:
+        """The best way in a few words."""
+        via = f"via {self.paths[0][0].item.name}: " if len(self.paths[0]) > 1 else ""
+        return f"{via}{ALIKE[self.best.space]} {self.best.cosine:.2f}"
 
 
-def _in_words(path: Way) -> str:
+def in_words(path: Way) -> str:
+    """Return a way as a sentence's part."""
     *before, last = path
     if not before:
         return str(last)

@@ -7,51 +7,31 @@ table.
 
 from __future__ import annotations
 
-import base64
 import html
-import io
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from course_utils import hear, watch
+from course_utils.cards import (
+    CSS,
+    Box,
+    bar_html,
+    card_html,
+    card_widget,
+    small_picture,
+    status_html,
+    title,
+)
 from course_utils.catalog import Catalog, Item
-from course_utils.media import MediaError, check_file, jpeg_bytes, read_image
-from course_utils.plots import Picture, contact_sheet, label_color
+from course_utils.media import MediaError
+from course_utils.plots import Picture
 from course_utils.search import top_k
-from course_utils.session import is_live
+from course_utils.sheets import contact_sheet
 
 MOST = 20  # cards that a live gallery can show at once
-THUMBNAIL = 176  # pixels
-
-CSS = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 
 
-@lru_cache(maxsize=2000)
-def _thumbnail(path: Path, kind: str, changed: int) -> bytes:
-    if kind == "audio":
-        return jpeg_bytes(hear.thumbnail(path, THUMBNAIL), THUMBNAIL)
-    if kind == "video":
-        return jpeg_bytes(watch.four_frames(path, 2 * THUMBNAIL), 2 * THUMBNAIL)
-    return jpeg_bytes(read_image(path, draft_side=THUMBNAIL), THUMBNAIL)
-
-
-def thumbnail(path: Path, kind: str = "image") -> bytes:
-    """Return a small JPEG: of a picture, of four moments of a video, or of a sound's spectrogram.
-
-    It is made once for as long as the file stays the same.
-    """
-    return _thumbnail(path, kind, check_file(path).stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=200)
-def _player(path: Path, kind: str, name: str, alt: str, changed: int) -> str:
-    return watch.video_tag(path, name, alt) if kind == "video" else hear.audio_tag(path, name)
-
-
-class Gallery:
+class Gallery(Box):
     """A query and its ranked matches.
 
     As the last line of a cell it shows itself. Click a card to make it the next query.
@@ -97,7 +77,6 @@ class Gallery:
         self.history: list = []
         self.query_position: int | None = None
         self._set_query(query)
-        self._widget = None
 
     def _set_query(self, query: int | str | Path) -> None:
         """Make an item or a file the query; on any error the old query stays."""
@@ -150,34 +129,13 @@ class Gallery:
     def picture(self) -> Picture:
         """Return the ranking as a picture with all ranks and scores."""
         cards = [
-            (_open(self.catalog[i]), self.catalog[i], score, self._above(score))
+            (small_picture(self.catalog[i]), self.catalog[i], score, self._above(score))
             for i, score in self.ranking()
         ]
-        query = (_open(self.query_item), self.query_item)
+        query = (small_picture(self.query_item), self.query_item)
         return contact_sheet(query, cards, self.text(), self.heading)
 
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        data, metadata = self.picture()._repr_mimebundle_()
-        if is_live():
-            widget = self.widget()
-            data.pop("text/html", None)
-            data["application/vnd.jupyter.widget-view+json"] = {
-                "version_major": 2,
-                "version_minor": 0,
-                "model_id": widget.model_id,
-            }
-        return data, metadata
-
-    def __repr__(self) -> str:
-        return self.text()
-
     # ---- the live gallery ----
-
-    def widget(self):
-        """Return the gallery as an ipywidget, made once."""
-        if self._widget is None:
-            self._widget = self._build()
-        return self._widget
 
     def _build(self):
         import ipywidgets as w
@@ -205,9 +163,9 @@ class Gallery:
             continuous_update=False, layout=w.Layout(width="440px"),
         )  # fmt: skip
         self.said = w.HTML()
-        self.query_card, query_html, _ = self._card_widget(w)
+        self.query_card, query_html, _ = card_widget(w)
         self.query_card.add_class("cg-query")
-        self.cards = [self._card_widget(w) for _ in range(self.count.max)]
+        self.cards = [card_widget(w) for _ in range(self.count.max)]
         self.query_html, self._busy = query_html, False
 
         self.picker.observe(lambda change: self._pick(change["new"]), "value")
@@ -230,14 +188,6 @@ class Gallery:
         root.add_class("cg-root")
         self._show()
         return root
-
-    def _card_widget(self, w):
-        content = w.HTML()
-        button = w.Button(description="Use as query")
-        button.add_class("cg-hit")
-        card = w.Box([content, button])
-        card.add_class("cg-card")
-        return card, content, button
 
     def _go(self, query, remember: bool = True) -> None:
         """Make `query` (a position or a file) the query and show its ranking."""
@@ -267,8 +217,7 @@ class Gallery:
         self._show()
 
     def _say(self, words: str, wrong: bool = False) -> None:
-        mark = "&#9888; " if wrong else ""
-        self.said.value = f'<div class="cg-said" role="status">{mark}{html.escape(words)}</div>'
+        self.said.value = status_html(words, wrong)
 
     def _show(self) -> None:
         """Bring all widgets up to date; cards are changed in place, not made anew."""
@@ -276,7 +225,7 @@ class Gallery:
         self.picker.value = -1 if self.query_position is None else self.query_position
         self._busy = False
         self.back.disabled = not self.history
-        self.query_html.value = self._card_html(self.query_item, "Query:", None)
+        self.query_html.value = card_html(self.query_item, "Query:")
         ranking = self.ranking()
         self._shown = [position for position, _ in ranking]
         for slot, (card, content, button) in enumerate(self.cards):
@@ -284,51 +233,10 @@ class Gallery:
             if slot < len(ranking):
                 position, score = ranking[slot]
                 item = self.catalog[position]
-                content.value = self._card_html(item, f"{slot + 1}.", score)
+                content.value = card_html(item, f"{slot + 1}.", self._bar(item, score))
                 button.description = f"Use {item.name} as query"
                 button.tooltip = item.alt or item.name
-        self._say(f"{len(ranking)} matches for {_title(self.query_item)}")
+        self._say(f"{len(ranking)} matches for {title(self.query_item)}")
 
-    def _card_html(self, item: Item, rank: str, score: float | None) -> str:
-        label, alt = html.escape(item.label), html.escape(item.alt or item.name)
-        color = label_color(item.label)
-        try:
-            image = ""
-            if item.kind != "video":
-                source = base64.b64encode(thumbnail(item.path, item.kind)).decode()
-                image = f'<img src="data:image/jpeg;base64,{source}" alt="{alt}">'
-            if item.kind == "audio":
-                image = image.replace("<img ", '<img class="cg-sound" ')
-            if item.kind != "image":
-                changed = check_file(item.path).stat().st_mtime_ns
-                image += _player(item.path, item.kind, _title(item), item.alt, changed)
-        except MediaError as error:
-            image = html.escape(str(error))
-        bar = ""
-        if score is not None:
-            above = self._above(score).replace(", ", "<br>")
-            bar = (
-                f'<div class="cg-bar"><div style="width:{100 * max(0.0, score):.0f}%;'
-                f'background:{color}"></div></div>'
-                f'<div class="cg-score">cosine {score:.2f}{above}</div>'
-            )
-        return (
-            f'<figure>{image}<figcaption><div class="cg-label">'
-            f'<span class="cg-dot" style="background:{color}"></span>{rank} {label}</div>'
-            f'<div class="cg-name">{html.escape(_title(item))}</div>{bar}</figcaption></figure>'
-        )
-
-
-def _title(item: Item) -> str:
-    """Name an item in a line; a sound by its name and transcript, for many say the same."""
-    if item.kind == "audio" and item.caption != item.name:
-        return f"{item.name}: {item.caption}"
-    return item.caption or item.name
-
-
-def _open(item: Item) -> Image.Image:
-    """Return a thumbnail as a picture, or a grey square for a file that has become unusable."""
-    try:
-        return Image.open(io.BytesIO(thumbnail(item.path, item.kind)))
-    except (MediaError, OSError):
-        return Image.new("RGB", (THUMBNAIL, THUMBNAIL), "#BBBBBB")
+    def _bar(self, item: Item, score: float) -> str:
+        return bar_html(item, score, self._above(score).replace(", ", "<br>"))

@@ -256,7 +256,7 @@ def test_a_gallery_of_sounds_has_players_spectrograms_and_transcripts():
 
 
 def test_the_players_lie_above_the_button_that_covers_a_card():
-    css = (audio.Path(hear.__file__).parent / "gallery.css").read_text(encoding="utf-8")
+    css = (audio.Path(hear.__file__).parent / "cards.css").read_text(encoding="utf-8")
     rule = re.search(r"\.cg-card audio \{(.*?)\}", css, re.S).group(1)
     assert "position: relative" in rule and "z-index: 2" in rule
 

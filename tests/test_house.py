@@ -42,7 +42,10 @@ MAY_IMPORT = {
     "charts": {"plots"},
     "hear": {"audio", "media", "plots", "session"},
     "watch": {"media", "plots", "session"},
-    "gallery": {"catalog", "hear", "media", "plots", "search", "session", "watch"},
+    "cards": {"catalog", "hear", "media", "plots", "session", "watch"},
+    "sheets": {"plots"},
+    "gallery": {"cards", "catalog", "media", "plots", "search", "sheets"},
+    "searchbox": {"answers", "cards", "catalog", "media", "plots", "sheets", "spaces", "unified"},
     "check": {"catalog", "encoders", "media", "store"},
 }
 
