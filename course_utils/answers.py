@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from course_utils.catalog import Item, item_id
 from course_utils.search import reciprocal_rank_fusion
@@ -44,8 +47,7 @@ class Answer:
 
     Attributes:
         item: what was found.
-        score: what it was ranked by: the sum of 1 / (60 + rank) over all lists that it is in. It
-            is good for an order and for nothing else.
+        score: what it was ranked by. It is good for an order and for nothing else.
         paths: the ways on which it was found, best first. Each is one step, or two with a video
             between.
     """
@@ -79,28 +81,60 @@ def in_words(path: Way) -> str:
     return f"{before[0].item.name} {before[0]}, and with it this {last}"
 
 
-def merged(lists: list[list[Way]]) -> list[Answer]:
-    """Merge lists of ways by the ranks of the items they lead to.
+def merged(lists: Sequence[Sequence[Way]]) -> list[Answer]:
+    """Merge lists that come from different spaces, by the ranks of the items alone.
 
     Args:
         lists: rankings, best first; each way ends at the item that it found.
 
     Returns:
-        An answer for each item, best first, with all ways that led to it.
+        An answer for each item, best first, with all ways that led to it; its score is that of
+        reciprocal rank fusion.
 
     Introduced in notebook 4.
     """
-    rankings = [[item_id(path[-1].item.path) for path in paths] for paths in lists]
+    rankings = [[item_id(way[-1].item.path) for way in ways] for ways in lists]
     order, scores = reciprocal_rank_fusion(rankings)
-    ways: dict[str, list[tuple[int, Way]]] = {}
-    for ranking, paths in zip(rankings, lists, strict=True):
-        for rank, (name, path) in enumerate(zip(ranking, paths, strict=True)):
-            ways.setdefault(name, []).append((rank, path))
-    return [
-        Answer(
-            ways[name][0][1][-1].item,
-            score,
-            tuple(path for _, path in sorted(ways[name], key=lambda way: way[0])),
-        )
-        for name, score in zip(order, scores, strict=True)
-    ]
+    found: dict[str, list[tuple[int, Way]]] = {}
+    for ranking, ways in zip(rankings, lists, strict=True):
+        for rank, (name, way) in enumerate(zip(ranking, ways, strict=True)):
+            found.setdefault(name, []).append((rank, way))
+    answers = []
+    for name, score in zip(order, scores, strict=True):
+        ways = [way for _, way in sorted(found[name], key=lambda pair: pair[0])]
+        answers.append(Answer(ways[0][-1].item, score, tuple(ways)))
+    return answers
+
+
+def strongest(lists: Iterable[Iterable[Way]]) -> list[Answer]:
+    """Rank items by the strongest way that leads to each.
+
+    A way of several steps is as strong as the product of its steps' percentiles. That is for
+    bridges, where agreement means nothing: a sea leads to surf on one way and to seagulls on
+    another, and what both ways find halfway down their lists is neither.
+
+    Args:
+        lists: ways, each ending at the item that it found.
+
+    Returns:
+        An answer for each item, best first, with all ways that led to it, strongest first; its
+        score is the strength of the first, 0 to 1.
+
+    Introduced in notebook 4.
+    """
+    found: dict[str, list[Way]] = {}
+    for way in chain.from_iterable(lists):
+        found.setdefault(item_id(way[-1].item.path), []).append(way)
+    for ways in found.values():
+        ways.sort(key=strength, reverse=True)
+    best = sorted(found.values(), key=lambda ways: strength(ways[0]), reverse=True)
+    return [Answer(ways[0][-1].item, strength(ways[0]), tuple(ways)) for ways in best]
+
+
+def strength(way: Way) -> float:
+    """Return how strong a way is, 0 to 1: the product of its steps' percentiles.
+
+    A step whose percentile is not known counts with its cosine.
+    """
+    known = (step.cosine if step.percentile is None else step.percentile / 100 for step in way)
+    return math.prod(max(0.0, value) for value in known)

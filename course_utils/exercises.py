@@ -300,3 +300,90 @@ def check_movement(function: Callable) -> None:
                 hint = " Only neighbours in time count, not all pairs."
             problems.append(f"{what} gave {result}, but {wanted:.2f} is right.{hint}")
     _verdict("Exercise 3", problems)
+
+
+def check_fusion(function: Callable) -> None:
+    """Check `fuse(rankings, k)`, which merges rankings by reciprocal ranks. Used in notebook 4."""
+    problems = []
+    for rankings, wanted, what in (
+        ([["a", "b", "c"]], ["a", "b", "c"], "a single ranking stays as it is"),
+        ([["a", "b", "c"], ["b", "c", "d"]], ["b", "c", "a", "d"], "found by both comes first"),
+        ([["x", "y"], ["y", "x"], ["y"]], ["y", "x"], "three rankings of different lengths"),
+    ):
+        result, problem = _try(function, [list(ranking) for ranking in rankings], 60)
+        if problem:
+            problems.append(problem)
+            continue
+        try:
+            found = list(result)
+        except TypeError:
+            problems.append("return a list of ids, best first.")
+            continue
+        if found == wanted:
+            continue
+        if found == wanted[::-1]:
+            problems.append("the worst come first; sort with reverse=True.")
+        elif set(found) != set(wanted):
+            problems.append(f"{rankings} holds {sorted(set(wanted))}, but {found} came back.")
+        else:
+            problems.append(f"{what}: {rankings} should become {wanted}, not {found}.")
+    _verdict("Exercise 1", problems)
+
+
+def check_percentile(function: Callable) -> None:
+    """Check `percentile(score, scores)`, 0 to 100. Used in notebook 4."""
+    scores, problems = np.array([0.2, 0.5, 0.1, 0.4, 0.3, 0.8, 0.6, 0.7]), []
+    for score, wanted in ((0.55, 62.5), (0.0, 0.0), (0.9, 100.0), (0.15, 12.5)):
+        result, problem = _try(function, score, scores)
+        if problem:
+            problems.append(problem)
+        elif not math.isclose(_number(result), wanted, abs_tol=1e-6):
+            hint = ""
+            if math.isclose(_number(result), wanted / 100, abs_tol=1e-9):
+                hint = " That is a share: times 100 it is a percentage."
+            elif math.isclose(_number(result), 100 - wanted, abs_tol=1e-6):
+                hint = " That counts the scores above; count those below."
+            problems.append(f"{score} among {len(scores)} gave {result}, not {wanted}.{hint}")
+    _verdict("Exercise 2", problems)
+
+
+def check_recall(function: Callable) -> None:
+    """Check `recall(found, true)` of two lists of ids. Used in notebook 4."""
+    problems = []
+    for found, true, wanted, what in (
+        ([1, 2, 3], [1, 2, 3], 1.0, "everything found"),
+        ([3, 1, 2], [1, 2, 3], 1.0, "everything found, in another order"),
+        ([1, 9, 8, 7], [1, 2], 0.5, "one of two found, among four"),
+        ([7, 8], [1, 2, 3], 0.0, "nothing found"),
+    ):
+        result, problem = _try(function, found, true)
+        if problem:
+            problems.append(problem)
+        elif not math.isclose(_number(result), wanted, abs_tol=1e-9):
+            hint = ""
+            if math.isclose(_number(result), len(set(found) & set(true)) / len(found)):
+                hint = " That is precision: divide by how many *true* ones there are."
+            problems.append(f"{what} gave {result}, but {wanted} is right.{hint}")
+    _verdict("Exercise 3", problems)
+
+
+def check_key(function: Callable) -> None:
+    """Check `key(content, fingerprint)`, what a cache keeps a vector under. Used in notebook 4."""
+    problems, keys = [], {}
+    cases = ((b"picture", "resnet"), (b"picture", "r3d"), (b"film", "resnet"), (b"", "resnet"),
+             (b"ab", "c"), (b"a", "bc"), (b"\xff\xfe", "resnet"))  # fmt: skip
+    for content, fingerprint in cases:
+        result, problem = _try(function, content, fingerprint)
+        again, _ = _try(function, content, fingerprint)
+        if problem:
+            problems.append(problem)
+        elif not isinstance(result, str):
+            problems.append(f"a {type(result).__name__} came back; return a text.")
+        elif result != again:
+            problems.append("the same content and encoder gave two different keys.")
+        elif result in keys:
+            other = keys[result]
+            problems.append(f"{(content, fingerprint)} and {other} have the same key.")
+        else:
+            keys[result] = (content, fingerprint)
+    _verdict("Exercise 4", problems)

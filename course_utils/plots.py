@@ -255,7 +255,9 @@ def shares(images: Sequence, maps: Sequence[np.ndarray], cosine: float) -> Pictu
     return Picture.of(figure, alt, photo=True)
 
 
-def map_2d(points: np.ndarray, catalog, title: str = "", side: int = 40) -> Picture:
+def map_2d(
+    points: np.ndarray, catalog, title: str = "", side: int = 40, thumbnails: Sequence = ()
+) -> Picture:
     """Show items as thumbnails at their places on a plane, framed in their label's colour.
 
     Args:
@@ -263,6 +265,7 @@ def map_2d(points: np.ndarray, catalog, title: str = "", side: int = 40) -> Pict
         catalog: n items.
         title: a line above.
         side: longer side of a thumbnail, in pixels.
+        thumbnails: n small pictures; without them, the items are read as pictures.
 
     Introduced in notebook 1.
     """
@@ -270,8 +273,9 @@ def map_2d(points: np.ndarray, catalog, title: str = "", side: int = 40) -> Pict
     with matplotlib.rc_context(STYLE):
         axis = figure.subplots()
         axis.scatter(*points.T, alpha=0)
-        for point, item in zip(points, catalog, strict=True):
-            small = read_image(item.path, draft_side=2 * side)
+        for i, (point, item) in enumerate(zip(points, catalog, strict=True)):
+            small = thumbnails[i] if thumbnails else read_image(item.path, draft_side=2 * side)
+            small = small.copy()
             small.thumbnail((side, side))
             frame = {"edgecolor": label_color(item.label), "linewidth": 1.6, "boxstyle": "square"}
             axis.add_artist(AnnotationBbox(OffsetImage(small), point, pad=0.1, bboxprops=frame))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from course_utils.answers import Answer, Step, Way, merged
+from course_utils.answers import Answer, Step, Way, merged, strongest
 from course_utils.cache import EmbeddingCache
 from course_utils.catalog import DATA, Catalog, Item, item_id
 from course_utils.evidence import Thermometer
@@ -24,7 +24,7 @@ from course_utils.spaces import ArrayStore, Store, StoreError
 KINDS = ("image", "video", "audio")
 SPACES = {"image": ("image",), "video": ("video", "image", "audio"), "audio": ("audio",)}
 EVERY, MOST_FRAMES = 1.0, 8  # seconds of video for which one key frame is taken; and how many
-DEPTH = 20  # how far down each list is read before lists are merged
+DEPTH = 20  # how far down each list is read before lists are put together
 BRIDGES = 3  # videos between a picture and a sound
 SAMPLE = 200  # items of a kind and space whose pairs say what a cosine is worth, drawn among the
 MOST_KNOWN = 5000  # first so many that were added
@@ -198,23 +198,66 @@ class UnifiedSearch:
             ValueError: k is below 1, or a kind or space has a wrong name.
             StoreError: nothing was added yet, or the database failed.
         """
-        kinds, spaces = list(kinds), set(spaces)
         if k < 1:
             raise ValueError(f"k is {k}; ask for at least one result.")
-        if wrong := (set(kinds) | spaces) - set(KINDS):
+        query = query if isinstance(query, Item) else self.item(query)
+        found = {}
+        for kind in kinds:
+            lists = self.ways(query, kind, max(k, DEPTH), spaces, leave_out)
+            direct = set(SPACES[query.kind]) & set(SPACES[kind])
+            found[kind] = (merged(lists) if direct else strongest(lists))[:k]
+        return found
+
+    def ways(
+        self,
+        query: str | Path | Item,
+        kind: str,
+        depth: int = DEPTH,
+        spaces: Iterable[str] = KINDS,
+        leave_out: Iterable[str] = (),
+    ) -> list[list[Way]]:
+        """Return every way from a query to items of a kind, before they are put together.
+
+        Args:
+            query: an item, or any file of yours.
+            kind: of which kind the items at the end are.
+            depth: how many items in each list.
+            spaces: which spaces may be used.
+            leave_out: sources that must not be at the end.
+
+        Returns:
+            A list for each space that both kinds share; if they share none, a list for each of the
+            videos nearest to the query. Nearest items come first.
+
+        Raises:
+            MediaError, ValueError, StoreError: as in `search`.
+        """
+        spaces = set(spaces)
+        if wrong := ({kind} | spaces) - set(KINDS):
             raise ValueError(f"{', '.join(sorted(wrong))}: kinds and spaces are {KINDS}.")
+        if depth < 1:
+            raise ValueError(f"depth is {depth}; ask for at least one result.")
         if not self._spaces:
             raise StoreError("Nothing is in the store yet; add a catalog first.")
         query = query if isinstance(query, Item) else self.item(query)
-        without = {item_id(query.path)} | {
-            name for name, item in self.items.items() if item.source in set(leave_out)
-        }
-        vectors: dict[tuple[Path, str], np.ndarray] = {}  # what was looked up for this search
-        found = {}
-        for kind in kinds:
-            lists = self._paths(query, kind, spaces, max(k, DEPTH), without, vectors)
-            found[kind] = merged(lists)[:k]
-        return found
+        left_out = set(leave_out)
+        without = {item_id(query.path)}
+        without |= {name for name, item in self.items.items() if item.source in left_out}
+        spaces &= self._spaces
+        shared = [space for space in SPACES[query.kind] if space in SPACES[kind]]
+        if shared:
+            return [
+                [(step,) for step in self._nearest(query, space, kind, depth, without)]
+                for space in shared
+                if space in spaces
+            ]
+        if not {"image", "audio"} <= spaces:
+            return []
+        first, second = ("image", "audio") if query.kind == "image" else ("audio", "image")
+        return [
+            [(bridge, step) for step in self._nearest(bridge.item, second, kind, depth, without)]
+            for bridge in self._nearest(query, first, "video", BRIDGES, without)
+        ]
 
     def item(self, query: str | Path) -> Item:
         """Return the item that a name or a file stands for.
@@ -236,41 +279,16 @@ class UnifiedSearch:
             path, kind_of(path), "yours", source=str(path), caption=path.name, alt=path.name
         )
 
-    def _paths(self, query, kind, spaces, depth, without, vectors) -> list[list[Way]]:
-        """Return a list of ways for each space or video that leads from the query to a kind."""
-        spaces = spaces & self._spaces
-        shared = [space for space in SPACES[query.kind] if space in SPACES[kind]]
-        if shared:
-            return [
-                [(step,) for step in self._nearest(query, space, kind, depth, without, vectors)]
-                for space in shared
-                if space in spaces
-            ]
-        if not {"image", "audio"} <= spaces:
-            return []
-        first = "image" if query.kind == "image" else "audio"
-        second = "audio" if first == "image" else "image"
-        bridges = self._nearest(query, first, "video", BRIDGES, without, vectors)
-        return [
-            [
-                (bridge, step)
-                for step in self._nearest(bridge.item, second, kind, depth, without, vectors)
-            ]
-            for bridge in bridges
-        ]
-
-    def _nearest(self, query, space, kind, k, without, vectors) -> list[Step]:
+    def _nearest(self, query, space, kind, k, without) -> list[Step]:
         """Return the k items of a kind that are nearest to an item in one space."""
-        key = (query.path, space)
-        if key not in vectors:
-            try:
-                vectors[key] = self._encode(space, query.kind, [query.path])[0]
-            except MediaError:
-                if space == query.kind:
-                    raise
-                vectors[key] = np.zeros((0, self.encoders[space].dim), np.float32)  # a silent video
+        try:
+            vectors = self._encode(space, query.kind, [query.path])[0]
+        except MediaError:
+            if space == query.kind:
+                raise
+            return []  # a silent video
         best: dict[str, tuple[float, float | None]] = {}
-        for name, cosine, seconds in self._hits(space, vectors[key], kind, k, without):
+        for name, cosine, seconds in self._hits(space, vectors, kind, k, without):
             if name not in best or cosine > best[name][0]:
                 best[name] = (cosine, seconds)
         scale = self.scale(space, query.kind, kind)

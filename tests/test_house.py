@@ -39,6 +39,7 @@ MAY_IMPORT = {
     "explain": {"search"},
     "evidence": {"search"},
     "plots": {"media", "session"},
+    "charts": {"plots"},
     "hear": {"audio", "media", "plots", "session"},
     "watch": {"media", "plots", "session"},
     "cards": {"catalog", "hear", "media", "plots", "session", "watch"},

@@ -4,6 +4,7 @@ Running every cell and comparing its output is nbval's work (see `addopts` in py
 """
 
 import contextlib
+import hashlib
 import io
 import re
 import statistics
@@ -21,7 +22,7 @@ try:
 except ModuleNotFoundError:  # Python 3.10
     import tomli as tomllib
 
-from course_utils import exercises
+from course_utils import exercises, search
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -209,6 +210,37 @@ WRONG = {  # a common mistake, and words of the answer to it
     ),
     "no threshold": (exercises.check_duplicates, lambda v, t: [(0, 1)], "is right, not"),
     "no pairs": (exercises.check_duplicates, lambda v, t: [1, 2], "a list of pairs"),
+    "worst fused first": (
+        exercises.check_fusion,
+        lambda rankings, k: search.reciprocal_rank_fusion(rankings, k)[0][::-1],
+        "the worst come first",
+    ),
+    "only the first list": (exercises.check_fusion, lambda r, k: r[0], "came back"),
+    "joined in turn": (
+        exercises.check_fusion,
+        lambda r, k: list(dict.fromkeys(x for ranking in r for x in ranking)),
+        "found by both comes first",
+    ),
+    "a number, not a list": (exercises.check_fusion, lambda r, k: 1, "a list of ids"),
+    "a share": (exercises.check_percentile, lambda s, a: (a < s).mean(), "times 100"),
+    "those above": (exercises.check_percentile, lambda s, a: 100 * (a > s).mean(), "those below"),
+    "precision for recall": (
+        exercises.check_recall,
+        lambda found, true: len(set(found) & set(true)) / len(found),
+        "That is precision",
+    ),
+    "content alone": (exercises.check_key, lambda c, f: str(c), "have the same key"),
+    "glued together": (
+        exercises.check_key,
+        lambda c, f: hashlib.sha256(c + f.encode()).hexdigest(),
+        "have the same key",
+    ),
+    "bytes": (exercises.check_key, lambda c, f: c + f.encode(), "return a text"),
+    "another key each time": (
+        exercises.check_key,
+        lambda c, f: str(time.perf_counter_ns()),
+        "two different",
+    ),
 }
 
 

@@ -335,11 +335,11 @@ def swing_frame(width, high, legs="red", bar="yellow", x=0.0, y=0.0):
 
 
 class Swing:
-    """A swing with a child on it: a pendulum under the bar."""
+    """A swing with a child on it (or nobody): a pendulum under the bar."""
 
     def __init__(self, looks, x, y, high, length=1.75, reach=33, period=2.5, begin=0.0,
                  seat="blue", yaw=0.0):  # fmt: skip
-        """Build seat, chains and child; `begin` is the phase in turns."""
+        """Build seat, chains and child; `begin` is the phase in turns, looks None an empty seat."""
         self.pivot, self.length, self.yaw = np.array((x, y, high)), length, yaw
         self.reach, self.period, self.begin = reach, period, begin
         solid, chain = Solid(), bo.principled("#8d9299", rough=0.4, metal=0.6)
@@ -351,7 +351,7 @@ class Swing:
                 size = (0.012, 0.022, 0.05) if k % 2 else (0.022, 0.012, 0.05)
                 solid.box(size, chain, (0, side * 0.22, z))
         self.seat = solid.finish("swing")
-        self.child = Child(looks, self.motion)
+        self.child = Child(looks, self.motion) if looks else None
 
     def motion(self, body, t):
         """The pose on the swing."""
@@ -381,11 +381,12 @@ class Swing:
         """Move seat and child."""
         angle = self.reach * math.sin(TAU * (t / self.period + self.begin))
         hang(self.seat, self.pivot, rot(self.yaw, -angle, 0))
-        self.child.update(t)
+        if self.child:
+            self.child.update(t)
 
 
 class Seesaw:
-    """A seesaw with two children facing each other."""
+    """A seesaw with two children facing each other (or nobody: looks None)."""
 
     def __init__(self, left, right, x=0.0, y=0.0, colour="red", period=2.4):
         """Build plank, foot and children."""
@@ -410,8 +411,8 @@ class Seesaw:
             )
             plank.tube([(sx, 0, 0.06), (sx, 0, 0.36)], 0.018, paint("yellow"))
         self.plank = plank.finish("plank")
-        self.kids = [Child(left, lambda b, t: self.motion(b, t, -1)),
-                     Child(right, lambda b, t: self.motion(b, t, 1))]  # fmt: skip
+        self.kids = [Child(looks, lambda b, t, side=side: self.motion(b, t, side))
+                     for looks, side in ((left, -1), (right, 1)) if looks]  # fmt: skip
 
     def tilt(self, t):
         """Degrees, positive where the right end is high."""
@@ -830,6 +831,37 @@ class Drops:
         self.obj.data.update()
 
 
+def slide_frame(sides="red", rails="yellow", posts="blue", cover="green"):
+    """A slide with its tower and ladder, running down to the right; gives the line of its bed."""
+    line = np.array(bo.spline([(-1.25, 0, 1.35), (-0.85, 0, 1.33), (-0.3, 0, 1.0), (0.4, 0, 0.52),
+                               (0.95, 0, 0.27), (1.6, 0, 0.22)], 8))  # fmt: skip
+    solid, steel = Solid(), bo.principled("#dfe3e8", rough=0.3, metal=0.5)
+    edges = [line + (0, y, z) for y, z in ((-0.27, 0.17), (-0.27, 0), (0.27, 0), (0.27, 0.17))]
+    for low, high, mat in ((0, 1, paint(sides)), (1, 2, steel), (2, 3, paint(sides))):
+        n = len(line)
+        solid.add(np.concatenate([edges[low], edges[high]]),
+                  [(i, i + 1, n + i + 1, n + i) for i in range(n - 1)], mat)  # fmt: skip
+    for e in (edges[0], edges[3]):
+        solid.tube(e, 0.035, paint(rails), 10, True)
+    solid.box((0.75, 0.75, 0.06), paint("wood"), (-1.58, 0, 1.33))
+    for x in (-1.92, -1.24):
+        for y in (-0.36, 0.36):
+            solid.tube([(x, y, 0), (x, y, 2.05)], 0.04, paint(posts))
+    for y in (-0.36, 0.36):
+        solid.tube([(-1.92, y, 1.95), (-1.24, y, 1.95)], 0.03, paint(posts))
+        solid.tube([(-1.92, y, 1.65), (-1.24, y, 1.65)], 0.025, paint(posts))
+        solid.tube([(-2.3, y * 0.75, 0), (-1.95, y * 0.75, 1.36)], 0.03, paint(rails))
+        solid.tube([(1.35, y * 0.6, 0), (1.35, y * 0.6, 0.2)], 0.03, paint("grey"))
+    for k in range(1, 6):
+        z = 0.225 * k
+        solid.tube([(-2.3 + 0.257 * z, -0.27, z), (-2.3 + 0.257 * z, 0.27, z)], 0.02, paint(rails))
+    roof = [(-2.05, -0.5, 2.05), (-1.1, -0.5, 2.05), (-1.1, 0.5, 2.05), (-2.05, 0.5, 2.05),
+            (-1.58, 0, 2.6)]  # fmt: skip
+    solid.add(roof, [(0, 1, 4), (1, 2, 4), (2, 3, 4), (3, 0, 4)], paint(cover))
+    solid.finish("slide", 40)
+    return line
+
+
 def slide(clip):
     """One child after another comes down a slide."""
     park(21, kinds=("summer", "dark", "autumn"))
@@ -840,34 +872,7 @@ def slide(clip):
         (4, 2.4),
         keep=lambda x, y: ((x - 0.2) / 3.2) ** 2 + ((y - 0.3) / 1.8) ** 2 > 1,
     )
-    line = np.array(bo.spline([(-1.25, 0, 1.35), (-0.85, 0, 1.33), (-0.3, 0, 1.0), (0.4, 0, 0.52),
-                               (0.95, 0, 0.27), (1.6, 0, 0.22)], 8))  # fmt: skip
-    solid, steel = Solid(), bo.principled("#dfe3e8", rough=0.3, metal=0.5)
-    edges = [line + (0, y, z) for y, z in ((-0.27, 0.17), (-0.27, 0), (0.27, 0), (0.27, 0.17))]
-    for low, high, mat in ((0, 1, paint("red")), (1, 2, steel), (2, 3, paint("red"))):
-        n = len(line)
-        solid.add(np.concatenate([edges[low], edges[high]]),
-                  [(i, i + 1, n + i + 1, n + i) for i in range(n - 1)], mat)  # fmt: skip
-    for e in (edges[0], edges[3]):
-        solid.tube(e, 0.035, paint("yellow"), 10, True)
-    solid.box((0.75, 0.75, 0.06), paint("wood"), (-1.58, 0, 1.33))
-    for x in (-1.92, -1.24):
-        for y in (-0.36, 0.36):
-            solid.tube([(x, y, 0), (x, y, 2.05)], 0.04, paint("blue"))
-    for y in (-0.36, 0.36):
-        solid.tube([(-1.92, y, 1.95), (-1.24, y, 1.95)], 0.03, paint("blue"))
-        solid.tube([(-1.92, y, 1.65), (-1.24, y, 1.65)], 0.025, paint("blue"))
-        solid.tube([(-2.3, y * 0.75, 0), (-1.95, y * 0.75, 1.36)], 0.03, paint("yellow"))
-        solid.tube([(1.35, y * 0.6, 0), (1.35, y * 0.6, 0.2)], 0.03, paint("grey"))
-    for k in range(1, 6):
-        z = 0.225 * k
-        solid.tube(
-            [(-2.3 + 0.257 * z, -0.27, z), (-2.3 + 0.257 * z, 0.27, z)], 0.02, paint("yellow")
-        )
-    roof = [(-2.05, -0.5, 2.05), (-1.1, -0.5, 2.05), (-1.1, 0.5, 2.05), (-2.05, 0.5, 2.05),
-            (-1.58, 0, 2.6)]  # fmt: skip
-    solid.add(roof, [(0, 1, 4), (1, 2, 4), (2, 3, 4), (3, 0, 4)], paint("green"))
-    solid.finish("slide", 40)
+    line = slide_frame()
     length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
 
     def come_down(body, t, begin):
@@ -1113,6 +1118,23 @@ def hopscotch(clip):
     return show(kids)
 
 
+def climbing_frame(posts="red", bars="blue", cross="yellow"):
+    """A climbing frame of bars, 2.4 m wide."""
+    solid, red, blue, yellow = Solid(), paint(posts), paint(bars), paint(cross)
+    xs, ys, zs, r = (-1.2, -0.4, 0.4, 1.2), (0.2, 1.2), (0.6, 1.2, 1.8), 0.028
+    for x in xs:
+        for y in ys:
+            solid.tube([(x, y, 0), (x, y, 1.8)], r, red, 8)
+        for z in zs:
+            solid.tube([(x, ys[0], z), (x, ys[1], z)], r, yellow, 8)
+    for y in ys:
+        for z in zs:
+            solid.tube([(xs[0], y, z), (xs[-1], y, z)], r, blue, 8)
+    for k in range(1, 7):
+        solid.tube([(0.4, 0.2, 0.3 * k), (1.2, 0.2, 0.3 * k)], 0.022, yellow, 8)
+    solid.finish("frame", 60)
+
+
 def climbing_lake(clip):
     """A climbing frame on a lawn, a lake far behind."""
     ground("grass")
@@ -1129,19 +1151,7 @@ def climbing_lake(clip):
     tufts(
         81, (-3.5, -2.4), (3.5, 2.2), keep=lambda x, y: (x / 2.8) ** 2 + ((y - 0.7) / 1.8) ** 2 > 1
     )
-    solid, red, blue, yellow = Solid(), paint("red"), paint("blue"), paint("yellow")
-    xs, ys, zs, r = (-1.2, -0.4, 0.4, 1.2), (0.2, 1.2), (0.6, 1.2, 1.8), 0.028
-    for x in xs:
-        for y in ys:
-            solid.tube([(x, y, 0), (x, y, 1.8)], r, red, 8)
-        for z in zs:
-            solid.tube([(x, ys[0], z), (x, ys[1], z)], r, yellow, 8)
-    for y in ys:
-        for z in zs:
-            solid.tube([(xs[0], y, z), (xs[-1], y, z)], r, blue, 8)
-    for k in range(1, 7):
-        solid.tube([(0.4, 0.2, 0.3 * k), (1.2, 0.2, 0.3 * k)], 0.022, yellow, 8)
-    solid.finish("frame", 60)
+    climbing_frame()
 
     def hanging(body, t):
         a = 13 * math.sin(TAU * t / 1.7)

@@ -23,6 +23,7 @@ HERE = Path(__file__).resolve().parent
 DATA = HERE.parent
 COLUMNS = "path,kind,label,role,source,setting,tags,caption,alt,license,made".split(",")
 MADE = "Rendered with Blender 5.0.1 (Cycles) by data/make/images.py"
+PLACES = "images/place-"  # how the paths of places.py begin
 
 ON = {
     "oak-table": "on an oak table",
@@ -723,12 +724,13 @@ def rows():
 
 
 def write_catalog():
-    """Replace the image rows of catalog.csv, keep the rows of other kinds."""
+    """Replace the image rows of catalog.csv, keep other kinds and the pictures of places.py."""
     path = DATA / "catalog.csv"
     others = []
     if path.exists():
         with path.open(encoding="utf-8", newline="") as file:
-            others = [row for row in csv.DictReader(file) if row["kind"] != "image"]
+            others = [row for row in csv.DictReader(file)
+                      if row["kind"] != "image" or row["path"].startswith(PLACES)]  # fmt: skip
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()

@@ -54,7 +54,8 @@ def plan():
     clips = list(blender_children.CLIPS) + list(blender_water.CLIPS)
     clips.sort(key=lambda clip: (clip.label == BOTH, clip.label, clip.id))
     clips = [replace(clip, tags=tags_of(clip)) for clip in clips]
-    return clips + [variant for clip in clips for variant in variants(clip)]
+    clips += [variant for clip in clips for variant in variants(clip)]
+    return [replace(clip, tags=(*clip.tags, heard(clip))) for clip in clips]
 
 
 def tags_of(clip):
@@ -62,6 +63,11 @@ def tags_of(clip):
     tags = [tag for tag in clip.tags if tag != "motion-pair"]
     paired = "moving" in tags or TURNED.keys() & set(tags)
     return ("motion-pair", *tags) if paired else tuple(tags)
+
+
+def heard(clip):
+    """The tag that names the main sound of a clip: the first maker of its soundtrack."""
+    return f"heard-{clip.sound.split()[0].partition(':')[0]}"
 
 
 def variants(clip):
