@@ -223,5 +223,5 @@ def _values(item: Item, attribute: str) -> set[str]:
 
 def item_id(path: str | Path) -> str:
     """Return what an item is called in the store: its path, from data/ on if it lies there."""
-    path = Path(path).absolute()
+    path = Path(os.path.abspath(path))  # without "..", but links are not followed
     return path.relative_to(DATA).as_posix() if path.is_relative_to(DATA) else path.as_posix()
