@@ -222,6 +222,11 @@ def _values(item: Item, attribute: str) -> set[str]:
 
 
 def item_id(path: str | Path) -> str:
-    """Return what an item is called in the store: its path, from data/ on if it lies there."""
-    path = Path(os.path.abspath(path))  # without "..", but links are not followed
-    return path.relative_to(DATA).as_posix() if path.is_relative_to(DATA) else path.as_posix()
+    """Return what an item is called in the store: its path, from data/ on if it lies there.
+
+    It is the same on every way to the file's folder, such as `../here/a.jpg`. A link to a file is
+    an item of its own.
+    """
+    path = Path(path)
+    path, data = Path(os.path.realpath(path.parent), path.name), os.path.realpath(DATA)
+    return path.relative_to(data).as_posix() if path.is_relative_to(data) else path.as_posix()

@@ -111,7 +111,9 @@ def index_curves(results: Sequence[Mapping], enough: float = 0.95) -> Picture:
         right.set_xticks([1, 2, 5, 10, 20, 50])
         right.set_xlim(1, 50)
         for axis in (left.xaxis, left.yaxis, right.xaxis):
-            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}"))
+            axis.set_major_formatter(
+                FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
+            )
             axis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
     said = "; ".join(
         f"{size:,} vectors: exact {slow:g} ms, HNSW {fast['ms']:g} ms, recall {fast['recall']:.3f}"

@@ -51,8 +51,13 @@ def best_cosines(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> n
     Returns:
         Shape (n, m).
 
+    Raises:
+        ValueError: there are no items, or one has no vector, or they cannot be compared.
+
     Introduced in notebook 4.
     """
+    if not all(len(arrays) and all(map(len, arrays)) for arrays in (first, second)):
+        raise ValueError("There are no items, or one has no vector, so there is no cosine.")
     scores = cosine_similarity(np.concatenate(first), np.concatenate(second))
     for axis, arrays in enumerate((first, second)):
         starts = np.cumsum([0, *map(len, arrays[:-1])])

@@ -126,7 +126,7 @@ class Store(ABC):
             columns[name] = column
         for name, column in columns.items():
             for value in set(column):
-                _check_text(name, value)
+                check_text(name, value)
         vectors = unit_length(vectors).astype(np.float32)
         self.create(encoder)
         first = time.time_ns()  # rows have the order in which they came, for ties
@@ -185,7 +185,12 @@ class Store(ABC):
             n lists of results.
         """
         passport = Passport.of(encoder)
-        if np.ndim(vectors) != 2 or np.shape(vectors)[1] != passport.dim:
+        if np.ndim(vectors) != 2:
+            raise ValueError(
+                f"The queries have shape {np.shape(vectors)}; give several vectors, such as "
+                "encode(paths), or use search for one."
+            )
+        if np.shape(vectors)[1] != passport.dim:
             raise ValueError(
                 f"A query has shape {np.shape(vectors)[1:]}, not ({passport.dim},); give vectors "
                 f"of {passport.name}, such as encode([path])[0]."
@@ -215,7 +220,7 @@ class Store(ABC):
         if isinstance(ids, str):
             raise TypeError("delete takes a list of ids; write [id] for one.")
         if self._passport(_checked(space)) is not None:
-            self._delete(space, [_check_text("id", str(name)) for name in ids])
+            self._delete(space, [check_text("id", str(name)) for name in ids])
 
     def drop(self, space: str) -> None:
         """Remove a space with all its vectors and its passport, if it is there."""
@@ -332,7 +337,7 @@ def _wanted(label: str | Sequence[str] | None, kind: str | Sequence[str] | None)
     for column, values in (("label", label), ("kind", kind)):
         if values is not None:
             values = [values] if isinstance(values, str) else values
-            wanted[column] = [_check_text(column, str(value)) for value in values]
+            wanted[column] = [check_text(column, str(value)) for value in values]
     return wanted
 
 
@@ -347,7 +352,7 @@ def _checked(space: str) -> str:
     return space
 
 
-def _check_text(column: str, value: str) -> str:
+def check_text(column: str, value: str) -> str:
     """Return a text if every database can store it and look for it."""
     most = ID_BYTES if column == "id" else LABEL_BYTES
     # Control characters and halves of characters, as in broken file names

@@ -8,6 +8,7 @@ among the sounds. So videos are also the bridge between pictures and sounds, whi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
@@ -17,9 +18,9 @@ from course_utils.answers import Answer, Step, Way, merged, strongest
 from course_utils.cache import EmbeddingCache
 from course_utils.catalog import DATA, Catalog, Item, item_id
 from course_utils.evidence import Thermometer
-from course_utils.media import MediaError, kind_of, read_frames, video_seconds
+from course_utils.media import MediaError, check_file, kind_of, read_frames, video_seconds
 from course_utils.search import best_cosines
-from course_utils.spaces import ArrayStore, Store, StoreError
+from course_utils.spaces import ArrayStore, Store, StoreError, check_text
 
 KINDS = ("image", "video", "audio")
 SPACES = {"image": ("image",), "video": ("video", "image", "audio"), "audio": ("audio",)}
@@ -28,7 +29,9 @@ DEPTH = 20  # how far down each list is read before lists are put together
 BRIDGES = 3  # videos between a picture and a sound
 SAMPLE = 200  # items of a kind and space whose pairs say what a cosine is worth, drawn among the
 MOST_KNOWN = 5000  # first so many that were added
-FRAME = "#frame="  # between a video's id and the number of a key frame, from 0
+# Between a video's id and the number of a key frame, from 0. No file has such a path, since nothing
+# lies below a file.
+FRAME = "/#frame="
 
 
 class UnifiedSearch:
@@ -62,7 +65,7 @@ class UnifiedSearch:
         self._spaces = set(self.store.spaces())
         self._known: dict[tuple[str, str], dict[str, np.ndarray]] = {}
         self._scales: dict[tuple[str, ...], Thermometer | None] = {}
-        self._lengths: dict[Path, float] = {}
+        self._lengths: dict[tuple, float] = {}
 
     # ---- filling ----
 
@@ -70,37 +73,55 @@ class UnifiedSearch:
         """Encode items and put their vectors into the store; items that are there are replaced.
 
         Args:
-            catalog: items of any kinds.
+            catalog: items of any kinds. Of several with one file the last counts.
 
         Returns:
-            Those that could be used. Each of the others is printed with the reason.
+            Those that could be used. Each of the others is printed with the reason, and is not in
+            the store any more if it was.
 
         Raises:
             StoreError: the store holds vectors of other encoders, or the database failed.
         """
-        catalog = Catalog(catalog)
-        problems: list[MediaError] = []
+        catalog = Catalog({item_id(item.path): item for item in catalog}.values())
+        problems = [problem for item in catalog if (problem := _unfit(item))]
+        fit = [item for item in catalog if not _unfit(item)]
+        for space in {space for item in fit for space in SPACES[item.kind]}:
+            self.store.create(self.encoders[space])  # or it says now, before hours of encoding, no
+        before = [self.items.get(item_id(item.path), item) for item in fit]
+        self.remove(old for old, new in zip(before, fit, strict=True) if old.kind != new.kind)
         for kind in KINDS:
-            items = [item for item in catalog if item.kind == kind]
+            items = [item for item in fit if item.kind == kind]
             for space in SPACES[kind] if items else ():
                 bad: list[MediaError] = []
                 arrays = self._encode(space, kind, [item.path for item in items], bad)
                 left_out = {error.path for error in bad}
                 usable = [item for item in items if item.path not in left_out]
-                if space == kind:  # else it is a video without sound, which can still be watched
+                unusable = [item for item in items if item.path in left_out]
+                if space == kind:
                     problems += bad
                     items = usable
+                    self.remove(unusable)
+                else:  # a video without sound, which can still be watched
+                    self._clear(space, unusable)
                 self._write(space, kind, usable, arrays)
         return catalog.without(problems)
 
     def remove(self, items: Iterable[Item]) -> None:
         """Take items out of the store; those that are not in it do no harm. Files stay."""
-        names = [item_id(item.path) for item in items]
+        items = [item for item in items if not _unfit(item)]
         for space in self._spaces:
-            self.store.delete(space, [*names, *_frame_ids(names)] if space == "image" else names)
-        for name in names:
-            self.items.pop(name, None)
-            for known in self._known.values():
+            self._clear(space, items)
+        for item in items:
+            self.items.pop(item_id(item.path), None)
+
+    def _clear(self, space: str, items: list[Item]) -> None:
+        """Take items out of one space."""
+        names = [item_id(item.path) for item in items]
+        films = [item_id(item.path) for item in items if _by_frames(space, item.kind)]
+        if names and space in self._spaces:
+            self.store.delete(space, names + [name for film in films for name in _frame_ids(film)])
+        for (where, _), known in self._known.items():
+            for name in names if where == space else ():
                 known.pop(name, None)
         self._scales.clear()
 
@@ -114,32 +135,37 @@ class UnifiedSearch:
 
     def _key_frames(self, path: Path) -> np.ndarray:
         """Return the embeddings of a video's key frames, among the pictures."""
-        moments = key_moments(self._seconds(path))
-        rate = len(moments) / self._seconds(path)
+        seconds = self._seconds(path)
+        moments = key_moments(seconds)
+        rate = len(moments) / seconds
         frames = read_frames(path, rate=rate, start=moments[0], count=len(moments))
         return self.encoders["image"].encode_frames(frames)
 
     def _seconds(self, path: Path) -> float:
-        if path not in self._lengths:
-            self._lengths[path] = video_seconds(path)
-        return self._lengths[path]
+        status = check_file(path).stat()  # another film may come to lie under the same name
+        key = (path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        if key not in self._lengths:
+            self._lengths[key] = video_seconds(path)
+        return self._lengths[key]
 
     def _write(self, space: str, kind: str, items: list[Item], arrays: list[np.ndarray]) -> None:
         if not items:
             return
+        frames = _by_frames(space, kind)
+        if frames:  # the film may have been longer once
+            self._clear(space, items)
         ids, labels = [], []
+        for item, array in zip(items, arrays, strict=True):
+            name = item_id(item.path)
+            ids += _frame_ids(name, len(array)) if frames else [name]
+            labels += [item.label] * len(array)
+        self.store.upsert(self.encoders[space], ids, np.concatenate(arrays), labels, kind)
         known = self._known.setdefault((space, kind), {})
         for item, array in zip(items, arrays, strict=True):
             name = item_id(item.path)
             self.items[name] = item
-            frames = _by_frames(space, kind)
-            ids += [f"{name}{FRAME}{n}" for n in range(len(array))] if frames else [name]
-            labels += [item.label] * len(array)
             if len(known) < MOST_KNOWN or name in known:
                 known[name] = array
-        if _by_frames(space, kind) and space in self._spaces:  # the film may have been longer once
-            self.store.delete(space, _frame_ids(map(item_id, (item.path for item in items))))
-        self.store.upsert(self.encoders[space], ids, np.concatenate(arrays), labels, kind)
         self._spaces.add(space)
         self._scales.clear()
 
@@ -176,9 +202,9 @@ class UnifiedSearch:
         self,
         query: str | Path | Item,
         k: int = 5,
-        kinds: Iterable[str] = KINDS,
-        spaces: Iterable[str] = KINDS,
-        leave_out: Iterable[str] = (),
+        kinds: str | Iterable[str] = KINDS,
+        spaces: str | Iterable[str] = KINDS,
+        leave_out: str | Iterable[str] = (),
     ) -> dict[str, list[Answer]]:
         """Return the best answers of each kind.
 
@@ -191,7 +217,7 @@ class UnifiedSearch:
                 measurement. The query itself never is.
 
         Returns:
-            A list for each of `kinds`, best first.
+            A list for each of `kinds`, best first. Items whose files are gone are not in it.
 
         Raises:
             MediaError: the query's file cannot be used.
@@ -201,8 +227,9 @@ class UnifiedSearch:
         if k < 1:
             raise ValueError(f"k is {k}; ask for at least one result.")
         query = query if isinstance(query, Item) else self.item(query)
+        leave_out = _several(leave_out)
         found = {}
-        for kind in kinds:
+        for kind in _several(kinds):
             lists = self.ways(query, kind, max(k, DEPTH), spaces, leave_out)
             direct = set(SPACES[query.kind]) & set(SPACES[kind])
             found[kind] = (merged(lists) if direct else strongest(lists))[:k]
@@ -232,7 +259,7 @@ class UnifiedSearch:
         Raises:
             MediaError, ValueError, StoreError: as in `search`.
         """
-        spaces = set(spaces)
+        spaces, leave_out = set(_several(spaces)), set(_several(leave_out))
         if wrong := ({kind} | spaces) - set(KINDS):
             raise ValueError(f"{', '.join(sorted(wrong))}: kinds and spaces are {KINDS}.")
         if depth < 1:
@@ -240,9 +267,9 @@ class UnifiedSearch:
         if not self._spaces:
             raise StoreError("Nothing is in the store yet; add a catalog first.")
         query = query if isinstance(query, Item) else self.item(query)
-        left_out = set(leave_out)
         without = {item_id(query.path)}
-        without |= {name for name, item in self.items.items() if item.source in left_out}
+        without |= {name for name, item in self.items.items() if item.source in leave_out}
+        without |= leave_out - self.items.keys()  # items of an earlier day are their own sources
         spaces &= self._spaces
         shared = [space for space in SPACES[query.kind] if space in SPACES[kind]]
         if shared:
@@ -254,10 +281,12 @@ class UnifiedSearch:
         if not {"image", "audio"} <= spaces:
             return []
         first, second = ("image", "audio") if query.kind == "image" else ("audio", "image")
-        return [
-            [(bridge, step) for step in self._nearest(bridge.item, second, kind, depth, without)]
-            for bridge in self._nearest(query, first, "video", BRIDGES, without)
-        ]
+        lists = []
+        for bridge in self._nearest(query, first, "video", BRIDGES, without):
+            with suppress(MediaError):  # the video's file was changed, and is no video any more
+                steps = self._nearest(bridge.item, second, kind, depth, without)
+                lists.append([(bridge, step) for step in steps])
+        return lists
 
     def item(self, query: str | Path) -> Item:
         """Return the item that a name or a file stands for.
@@ -268,13 +297,17 @@ class UnifiedSearch:
         Raises:
             MediaError: there is no such item or file, or it is none of the three kinds.
         """
-        path = Path(query).expanduser()
+        path = Path(query)
+        with suppress(RuntimeError):  # a file may be named ~x without anybody being called x
+            path = path.expanduser()
         for name in (str(query), item_id(path)):
             if name in self.items:
                 return self.items[name]
         for item in self.items.values():
             if str(query) == item.name:
                 return item
+        if not _is_file(path) and _is_file(DATA / path):  # the id of an item of an earlier day
+            path = DATA / path
         return Item(
             path, kind_of(path), "yours", source=str(path), caption=path.name, alt=path.name
         )
@@ -284,13 +317,14 @@ class UnifiedSearch:
         try:
             vectors = self._encode(space, query.kind, [query.path])[0]
         except MediaError:
-            if space == query.kind:
+            if (query.kind, space) != ("video", "audio"):
                 raise
+            self._seconds(query.path)  # raises the error of a video that cannot be watched
             return []  # a silent video
-        best: dict[str, tuple[float, float | None]] = {}
-        for name, cosine, seconds in self._hits(space, vectors, kind, k, without):
+        best: dict[str, tuple[float, int | None]] = {}
+        for name, cosine, frame in self._hits(space, vectors, kind, k, without):
             if name not in best or cosine > best[name][0]:
-                best[name] = (cosine, seconds)
+                best[name] = (cosine, frame)
         scale = self.scale(space, query.kind, kind)
         nearest = sorted(best.items(), key=lambda found: -found[1][0])[:k]
         return [
@@ -299,40 +333,87 @@ class UnifiedSearch:
                 self.items[name],
                 cosine,
                 scale.percentile(cosine) if scale else None,
-                seconds,
+                self._moment(self.items[name].path, frame),
             )
-            for name, (cosine, seconds) in nearest
+            for name, (cosine, frame) in nearest
         ]
 
-    def _hits(self, space, queries, kind, k, without) -> list[tuple[str, float, float | None]]:
-        """Return (id, cosine, moment) of rows; for each query at least k items if there are."""
+    def _hits(self, space, queries, kind, k, without) -> list[tuple[str, float, int | None]]:
+        """Return (id, cosine, key frame) of rows; for each query at least k items if there are."""
         frames = _by_frames(space, kind)
         limit = (k + len(without)) * (MOST_FRAMES if frames else 1)
-        found = []
-        lists = self.store.search_many(self.encoders[space], queries, limit, kind=kind)
-        for hit in chain.from_iterable(lists):
+        there = None
+        while True:
+            if limit > 1000:  # no more than there are: databases refuse very high numbers
+                there = max(1, self.store.count(space, kind=kind))
+                limit = min(limit, there)
+            lists = self.store.search_many(self.encoders[space], queries, limit, kind=kind)
+            found = [self._kept(hits, kind, frames, without) for hits in lists]
+            if limit == there or all(
+                len(hits) < limit or len({name for name, *_ in kept}) >= k
+                for hits, kept in zip(lists, found, strict=True)
+            ):
+                return list(chain.from_iterable(found))
+            limit *= 4  # many files are gone
+
+    def _kept(self, hits, kind, frames, without) -> list[tuple[str, float, int | None]]:
+        """Return the rows of items that may be answers."""
+        kept = []
+        for hit in hits:
             name, _, number = hit.id.rpartition(FRAME) if frames else (hit.id, "", "")
-            if name not in self.items:  # from an earlier day
+            item = self.items.get(name)
+            if item is None:  # from an earlier day
                 path = DATA / name
-                if not path.is_file():
-                    continue
-                self.items[name] = Item(path, kind, hit.label, source=name, caption=path.name)
-            if name in without:
-                continue
-            seconds = None
-            if frames:
-                moments = key_moments(self._seconds(self.items[name].path))
-                seconds = moments[min(int(number), len(moments) - 1)]
-            found.append((name, hit.score, seconds))
-        return found
+                item = Item(path, kind, hit.label, source=name, caption=path.name)
+            if name not in without and _is_file(item.path):
+                self.items[name] = item
+                kept.append((name, hit.score, int(number) if frames else None))
+        return kept
+
+    def _moment(self, path: Path, frame: int | None) -> float | None:
+        """Return the second of a video's key frame, None if that cannot be known any more."""
+        if frame is None:
+            return None
+        try:
+            moments = key_moments(self._seconds(path))
+        except MediaError:  # the file was changed since
+            return None
+        return moments[frame] if frame < len(moments) else None
 
 
 def _by_frames(space: str, kind: str) -> bool:
     return (space, kind) == ("image", "video")
 
 
-def _frame_ids(names: Iterable[str]) -> list[str]:
-    return [f"{name}{FRAME}{number}" for name in names for number in range(MOST_FRAMES)]
+def _frame_ids(name: str, count: int = MOST_FRAMES) -> list[str]:
+    return [f"{name}{FRAME}{number}" for number in range(count)]
+
+
+def _several(values: str | Iterable[str]) -> list[str]:
+    return [values] if isinstance(values, str) else list(values)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # names that no file can have
+        return False
+
+
+def _unfit(item: Item) -> MediaError | None:
+    """Return why an item cannot be in any store, whatever its file holds."""
+    if item.kind not in KINDS:
+        return MediaError(item.path, f"has the kind {item.kind!r}", f"use one of {KINDS}")
+    try:
+        check_text("id", f"{item_id(item.path)}{FRAME}0")
+        check_text("label", item.label)
+    except ValueError:
+        return MediaError(
+            item.path,
+            "or its label is empty, too long or holds control characters",
+            "rename it",
+        )
+    return None
 
 
 def key_moments(seconds: float) -> list[float]:

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from course_utils.catalog import Catalog, Item
+from course_utils import catalog as module
+from course_utils.catalog import DATA, Catalog, Item, item_id
 
 COLUMNS = list(Item.__dataclass_fields__)
 ROWS = [
@@ -306,3 +307,55 @@ def test_a_name_that_is_no_text(tmp_path):
     except OSError:
         pytest.skip("this file system does not allow the name")
     assert Catalog.from_folder(tmp_path)[0].path.is_file()
+
+
+# ---- item_id ----
+
+
+def test_item_id_in_data_and_elsewhere(tmp_path, monkeypatch):
+    assert item_id(DATA / "images" / "a b.jpg") == item_id(str(DATA / "images/a b.jpg"))
+    assert item_id(DATA / "images" / "a b.jpg") == "images/a b.jpg"
+    assert item_id(DATA.parent / "database" / "a.jpg") != "base/a.jpg"
+    elsewhere = Path(os.path.realpath(tmp_path)) / "it's #1.jpg"
+    assert item_id(elsewhere) == elsewhere.as_posix()
+    assert module.DATA / item_id(elsewhere) == elsewhere  # so every id leads back to its file
+    for item in Catalog.load():
+        assert DATA / item_id(item.path) == item.path and not Path(item_id(item.path)).is_absolute()
+
+
+def test_item_id_is_the_same_on_every_way(tmp_path, monkeypatch):
+    (tmp_path / "one" / "two").mkdir(parents=True)
+    path = tmp_path / "one" / "a.jpg"
+    path.touch()
+    wanted = {item_id(path)}
+    monkeypatch.chdir(tmp_path / "one")
+    ways = {item_id(way) for way in ("a.jpg", "./a.jpg", "two/../a.jpg", "../one/a.jpg")}
+    assert ways == wanted == {item_id(tmp_path / "one" / "two" / ".." / "a.jpg")}
+    assert item_id("two/a.jpg") not in wanted and item_id("b.jpg") not in wanted
+
+
+def test_item_id_and_links(tmp_path):
+    """A link to a folder is a way to it; a link to a file is a file of its own."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a.jpg").touch()
+    try:
+        (tmp_path / "link").symlink_to(tmp_path / "real", target_is_directory=True)
+        (tmp_path / "real" / "b.jpg").symlink_to(tmp_path / "real" / "a.jpg")
+        (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    except OSError:
+        pytest.skip("this system does not let us make links")
+    assert item_id(tmp_path / "link" / "a.jpg") == item_id(tmp_path / "real" / "a.jpg")
+    assert item_id(tmp_path / "real" / "b.jpg") != item_id(tmp_path / "real" / "a.jpg")
+    assert item_id(tmp_path / "circle" / "a.jpg").endswith("circle/a.jpg")
+
+
+def test_item_id_where_data_is_a_link(tmp_path, monkeypatch):
+    """As on a computer whose media lie on another disk."""
+    (tmp_path / "disk").mkdir()
+    try:
+        (tmp_path / "data").symlink_to(tmp_path / "disk", target_is_directory=True)
+    except OSError:
+        pytest.skip("this system does not let us make links")
+    monkeypatch.setattr(module, "DATA", tmp_path / "data")
+    assert item_id(tmp_path / "data" / "images" / "a.jpg") == "images/a.jpg"
+    assert item_id(tmp_path / "disk" / "images" / "a.jpg") == "images/a.jpg"

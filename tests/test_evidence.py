@@ -229,6 +229,29 @@ def test_what_gives_no_thermometer(vectors, sources, words):
         Thermometer(vectors, sources)
 
 
+def test_thermometer_of_pairs_drawn_elsewhere():
+    """The same as a thermometer of the vectors, in any order and shape."""
+    vectors, _, sources = random_data(12, 3)
+    whole = Thermometer(vectors, sources // 2)
+    scores = np.random.default_rng(1).permutation(whole.scores)
+    given = scores.copy()
+    for shape in ((-1,), (4, -1), (2, 3, -1)):
+        thermometer = Thermometer.of(scores.reshape(shape))
+        assert isinstance(thermometer, Thermometer)
+        np.testing.assert_array_equal(thermometer.scores, whole.scores)
+        for score in (-1.0, *whole.scores[::7], 0.123, 1.0):
+            assert thermometer.percentile(score) == whole.percentile(score)
+    np.testing.assert_array_equal(scores, given)  # what was given is left as it was
+    assert Thermometer.of([0.5, -0.5, 0.5, 0.9]).percentile(0.6) == 75
+    assert Thermometer.of([0.5, -0.5, 0.5, 0.9]).percentile(0.5) == 25  # strictly lower
+
+
+@pytest.mark.parametrize("nothing", [[], np.zeros((0, 3)), np.zeros((3, 0))])
+def test_thermometer_of_no_pairs(nothing):
+    with pytest.raises(ValueError, match="no pairs"):
+        Thermometer.of(nothing)
+
+
 # ---- center, occurrences ----
 
 

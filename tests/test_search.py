@@ -8,6 +8,7 @@ from sklearn.metrics import average_precision_score
 
 from course_utils.search import (
     average_precision,
+    best_cosines,
     cosine_similarity,
     mean_average_precision,
     precision_at_k,
@@ -79,6 +80,51 @@ def test_unit_length():
     np.testing.assert_allclose(unit_length([3, 4]), [0.6, 0.8])
     np.testing.assert_allclose(unit_length([[3, 4], [0, -2]]), [[0.6, 0.8], [0, -1]])
     assert unit_length(np.ones((2, 3), np.float32)).dtype == np.float32
+
+
+# ---- best_cosines ----
+
+
+def test_best_cosines_by_hand():
+    """A film with two key frames and a picture, beside three pictures of which one is long."""
+    first = [np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[-1.0, 0.0]])]
+    second = [np.array([[3.0, 4.0]]), np.array([[0.0, -1.0]]), np.array([[-8.0, 6.0]])]
+    np.testing.assert_allclose(
+        best_cosines(first, second), [[0.8, 0.0, 0.6], [-0.6, 0.0, 0.8]], atol=1e-15
+    )
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_best_cosines_are_the_largest_of_all_pairs(seed):
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(1, 6, 9)
+    items = [rng.normal(size=(rows, 5)) for rows in sizes]
+    first, second = items[: seed % 8 + 1], items[seed % 8 + 1 :]
+    found = best_cosines(first, second)
+    assert found.shape == (len(first), len(second))
+    by_hand = [[max(cosine_similarity(u, v) for u in a for v in b) for b in second] for a in first]
+    np.testing.assert_allclose(found, by_hand)
+    np.testing.assert_allclose(best_cosines(second, first), found.T)
+
+
+def test_best_cosines_of_single_vectors_are_cosines():
+    vectors = np.random.default_rng(0).normal(size=(7, 4))
+    np.testing.assert_allclose(
+        best_cosines(vectors[:3, None], vectors[3:, None]),
+        cosine_similarity(vectors[:3], vectors[3:]),
+    )
+
+
+def test_best_cosines_of_nothing():
+    one, none = np.ones((1, 2)), np.ones((0, 2))
+    for first, second in (([], [one]), ([one], []), ([one, none], [one]), ([one], [none, one]),
+                          ([none], [none]), ([one], [one, none, one])):  # fmt: skip
+        with pytest.raises(ValueError, match="no items, or one has no vector"):
+            best_cosines(first, second)
+    with pytest.raises(ValueError, match="2 and 3 dimensions"):
+        best_cosines([one], [np.ones((1, 3))])
+    with pytest.raises(ValueError, match="all zeros"):
+        best_cosines([one, 0 * one], [one])
 
 
 # ---- top_k ----

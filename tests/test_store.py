@@ -187,6 +187,66 @@ def test_rankings_equal_numpys(opened, monkeypatch):
             assert hit.id == f"item {i}" or abs(hit.score - score) < 2e-6
 
 
+@pytest.mark.parametrize("n", [1, 7])
+def test_several_queries_are_as_many_searches(opened, n):
+    """To the last hit, with fewer and more results than there are, filtered or not."""
+    vectors, queries = some(60, seed=7), some(n, seed=8)
+    labels, kinds = ["pen", "cup", "spoon"] * 20, ["image"] * 40 + ["video"] * 20
+    opened.upsert(RESNET, names(60), vectors, labels, kinds)
+    for k, only in (
+        (1, {}), (500, {}), (5, {"label": "cup"}), (60, {"label": ["pen"], "kind": ["image"]}),
+        (2, {"label": "never"}),
+    ):  # fmt: skip
+        together = opened.search_many(RESNET, queries, k, **only)
+        alone = [opened.search(RESNET, query, k, **only) for query in queries]
+        assert [ids(hits) for hits in together] == [ids(hits) for hits in alone]
+        for hits, expected in zip(together, alone, strict=True):
+            assert [(h.label, h.kind) for h in hits] == [(h.label, h.kind) for h in expected]
+            np.testing.assert_allclose(
+                [hit.score for hit in hits], [hit.score for hit in expected], atol=1e-6
+            )
+    for query, hits in zip(queries, opened.search_many(RESNET, 3 * queries), strict=True):
+        best, scores = top_k(query, vectors)
+        assert ids(hits) == [f"item {i}" for i in best]
+        np.testing.assert_allclose([hit.score for hit in hits], scores, atol=1e-6)
+
+
+def test_several_queries_where_one_has_many_equals(opened):
+    """Each list is ordered by itself, however far the others must be read for their ties."""
+    vectors = some(200, seed=3)
+    vectors[20:140] = vectors[20]
+    opened.upsert(RESNET, names(200), vectors)
+    queries = vectors[[150, 20, 0, 20, 180]]
+    for k in (1, 3, 10, 119, 121, 200):
+        found = opened.search_many(RESNET, queries, k)
+        assert len(found) == 5
+        for query, hits in zip(queries, found, strict=True):
+            assert ids(hits) == [f"item {i}" for i in top_k(query, vectors, k)[0]]
+
+
+def test_no_queries_and_wrong_ones(opened):
+    with pytest.raises(StoreError, match="no space 'image' yet"):
+        opened.search_many(RESNET, some(0))
+    opened.create(RESNET)
+    assert opened.search_many(RESNET, some(3)) == [[], [], []]
+    opened.upsert(RESNET, names(3), some(3))
+    assert opened.search_many(RESNET, some(0)) == opened.search_many(RESNET, some(0), 100) == []
+    with pytest.raises(StoreError, match="cannot be compared"):
+        opened.search_many(R3D, some(0))
+    for queries, options, words in (
+        (some(1)[0], {}, r"queries have shape \(8,\); give several"),
+        (some(4)[None], {}, r"queries have shape \(1, 4, 8\)"),
+        ([], {}, r"queries have shape \(0,\)"),
+        (some(2, 9), {}, r"shape \(9,\), not \(8,\)"),
+        (some(2), {"k": 0}, "k is 0"),
+        (some(2) * [[1], [0]], {}, "all zeros"),
+        (some(2) * [[1], [np.nan]], {}, "NaN"),
+        (some(2), {"label": "\0"}, "control characters"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            opened.search_many(RESNET, queries, **options)
+
+
 # What would end a text or change a filter if it were not taken as it is, and other alphabets
 HOSTILE = (
     '"] or 1 == 1 or label in ["', "'] or id != '", "x' or '1' == '1", 'a"b', "a\\", '\\"', "\\'",

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from course_utils.media.files import MediaError, check_file
+from course_utils.media.sounds import CONTAINERS
 
 VIDEO_SUFFIXES = (
     ".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp",
@@ -25,7 +26,13 @@ MARGIN = 1.0  # seconds: how far before the wanted moment reading begins
 MAX_BYTES = 2_000_000_000  # of frames at once
 HAIR = 1e-4  # seconds: timestamps are rounded, some to whole milliseconds
 
+# Films only: a playlist, or a list of files to be joined, could lead to other files.
+FILMS = f"{CONTAINERS},gif,h264,hevc,m4v,mpegvideo,mjpeg,dv,mxf"
+
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # the same for FFmpeg: it reads this once
+os.environ.setdefault(
+    "OPENCV_FFMPEG_CAPTURE_OPTIONS", f"format_whitelist;{FILMS}|protocol_whitelist;file"
+)
 
 
 class _Film:
@@ -94,7 +101,8 @@ def _why_not(path: Path) -> MediaError:
     except PermissionError:
         return MediaError(path, "may not be read by you", "change its permissions")
     try:
-        with av.open(str(path.resolve()), options={"protocol_whitelist": "file"}) as container:
+        options = {"format_whitelist": FILMS, "protocol_whitelist": "file"}
+        with av.open(str(path.resolve()), options=options) as container:
             if not container.streams.video:
                 return MediaError(
                     path, "has sound but no pictures in it", "use a video, or take it as a sound"

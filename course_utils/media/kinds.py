@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 from PIL import Image
 
@@ -33,12 +34,15 @@ def kind_of(path: str | Path) -> str:
         pass
     if streams := _streams(path):
         return "video" if "video" in streams else "audio"
-    # Nothing that is known: let the reader for which it is named say why, in its own words.
-    for suffixes, read in (
-        (SUFFIXES, read_image), (VIDEO_SUFFIXES, video_seconds), (SOUND_SUFFIXES, read_waveform),
-    ):  # fmt: skip
+    # Nothing that is known: the reader for which it is named says why, in words, or knows better.
+    for kind, suffixes, read in (
+        ("image", SUFFIXES, read_image),
+        ("video", VIDEO_SUFFIXES, video_seconds),
+        ("audio", SOUND_SUFFIXES, read_waveform),
+    ):
         if path.suffix.lower() in suffixes:
             read(path)
+            return kind
     raise MediaError(
         path,
         "is neither a picture nor a video nor a sound that can be read here",
@@ -52,12 +56,15 @@ def _streams(path: Path) -> set[str]:
 
     options = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
     try:
-        with av.open(str(path.resolve()), options=options) as container:
-            covers = av.stream.Disposition.attached_pic
-            return {
-                stream.type
-                for stream in container.streams
-                if stream.type in ("video", "audio") and not stream.disposition & covers
-            }
+        with path.open("rb") as file:
+            # Without its name, from which FFmpeg would guess: any text named .flac is FLAC to it.
+            nameless = SimpleNamespace(name="", read=file.read, seek=file.seek, tell=file.tell)
+            with av.open(nameless, options=options) as container:
+                covers = av.stream.Disposition.attached_pic
+                return {
+                    stream.type
+                    for stream in container.streams
+                    if stream.type in ("video", "audio") and not stream.disposition & covers
+                }
     except Exception:  # PyAV raises its own errors, OSError, ValueError, ...
         return set()
