@@ -45,8 +45,8 @@ rank  cosine  item: how it was found
 
 Sounds
 rank  cosine  item: how it was found
-   1    1.00  drip (thing): rain looks alike at 0.5 s (0.95, above 44 %), and with it this sounds alike (1.00, above 78 %); waves looks alike at 0.5 s (1.00, above 89 %), and with it this sounds alike (0.91, above 56 %); swing looks alike at 0.5 s (0.99, above 67 %), and with it this sounds alike (0.71, above 33 %)
-   2    1.00  surf (waves): waves looks alike at 0.5 s (1.00, above 89 %), and with it this sounds alike (1.00, above 89 %); rain looks alike at 0.5 s (0.95, above 44 %), and with it this sounds alike (0.88, above 44 %); swing looks alike at 0.5 s (0.99, above 67 %), and with it this sounds alike (0.37, above 11 %)"""  # noqa: E501
+   1    1.00  surf (waves): waves looks alike at 0.5 s (1.00, above 89 %), and with it this sounds alike (1.00, above 89 %); rain looks alike at 0.5 s (0.95, above 44 %), and with it this sounds alike (0.88, above 44 %); swing looks alike at 0.5 s (0.99, above 67 %), and with it this sounds alike (0.37, above 11 %)
+   2    0.91  drip (thing): waves looks alike at 0.5 s (1.00, above 89 %), and with it this sounds alike (0.91, above 56 %); rain looks alike at 0.5 s (0.95, above 44 %), and with it this sounds alike (1.00, above 78 %); swing looks alike at 0.5 s (0.99, above 67 %), and with it this sounds alike (0.71, above 33 %)"""  # noqa: E501
 
 
 class Angles:
