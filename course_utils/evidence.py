@@ -184,8 +184,12 @@ class Thermometer:
         return made
 
     def percentile(self, score: float) -> float:
-        """Return which percentage of random pairs has a lower cosine than `score`, 0 to 100."""
-        return float(100 * np.searchsorted(self.scores, score) / len(self.scores))
+        """Return which percentage of random pairs has a lower cosine than `score`, 0 to 100.
+
+        Differences below a millionth are rounding: an item's own pair, computed in another way,
+        counts as equal.
+        """
+        return float(100 * np.searchsorted(self.scores, score - 1e-6) / len(self.scores))
 
 
 def center(vectors: np.ndarray, mean: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:

@@ -85,10 +85,9 @@ class SearchBox(Box):
         item = self.query_item
         lines = [f"Query: {item.name} ({item.label}), a {ONE[item.kind]}"]
         for kind, answers in self.answers().items():
-            lines += ["", COLUMNS[kind], "rank  cosine  item: how it was found"]
+            lines += ["", COLUMNS[kind], "rank  item: how it was found, cosine"]
             lines += [
-                f"{rank:4}  {answer.best.cosine:6.2f}  "
-                f"{answer.item.name} ({answer.item.label}): {answer.path}"
+                f"{rank:4}  {answer.item.name} ({answer.item.label}): {answer.short}"
                 for rank, answer in enumerate(answers, 1)
             ] or ["      nothing found"]
         return "\n".join(lines)

@@ -34,19 +34,19 @@ TABLE = """\
 Query: lake (water), a picture
 
 Pictures
-rank  cosine  item: how it was found
-   1    0.98  sea (water): looks alike (0.98, above 67 %)
-   2    0.64  cup (thing): looks alike (0.64, above 33 %)
+rank  item: how it was found, cosine
+   1  sea (water): looks alike 0.98
+   2  cup (thing): looks alike 0.64
 
 Films
-rank  cosine  item: how it was found
-   1    1.00  waves (water): looks alike at 0.5 s (1.00, above 89 %)
-   2    0.99  swing (thing): looks alike at 0.5 s (0.99, above 67 %)
+rank  item: how it was found, cosine
+   1  waves (water): looks alike 1.00
+   2  swing (thing): looks alike 0.99
 
 Sounds
-rank  cosine  item: how it was found
-   1    1.00  surf (waves): waves looks alike at 0.5 s (1.00, above 89 %), and with it this sounds alike (1.00, above 89 %); rain looks alike at 0.5 s (0.95, above 44 %), and with it this sounds alike (0.88, above 44 %); swing looks alike at 0.5 s (0.99, above 67 %), and with it this sounds alike (0.37, above 11 %)
-   2    0.91  drip (thing): waves looks alike at 0.5 s (1.00, above 89 %), and with it this sounds alike (0.91, above 56 %); rain looks alike at 0.5 s (0.95, above 44 %), and with it this sounds alike (1.00, above 78 %); swing looks alike at 0.5 s (0.99, above 67 %), and with it this sounds alike (0.71, above 33 %)"""  # noqa: E501
+rank  item: how it was found, cosine
+   1  surf (waves): via waves: sounds alike 1.00
+   2  drip (thing): via waves: sounds alike 0.91"""
 
 
 class Angles:
