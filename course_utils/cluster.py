@@ -75,7 +75,8 @@ def encode_on_cluster(
     (`host:port`); otherwise Ray is started on this computer and stopped at the end. Each worker is
     a process that makes its encoder once. On a cluster every machine needs this project with the
     same versions, and the files under the same paths, as in a shared folder; the COURSE_...
-    settings are passed on. Starting takes half a minute: it pays for thousands of files.
+    settings are passed on. Starting takes half a minute and several GB of memory. It pays where
+    there are more machines: on one, an encoder by itself uses all cores already.
 
     Args:
         paths: n files, or a Catalog of n items.
