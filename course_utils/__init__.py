@@ -10,6 +10,7 @@ Each room (module) does one thing and can be read on its own:
     audio      sounds in, embeddings out
     search     cosine similarity, ranking, and how good a ranking is
     cache      embeddings that are computed once and kept
+    cluster    the encoders' work shared out among processes or machines
     spaces     which encoder's vectors may be compared, and an exact search in memory
     store      the same in a vector database (lite: its form as a file)
     explain    which part of an item made a match

@@ -25,7 +25,7 @@ from torchvision.models import ResNet18_Weights, resnet18
 from torchvision.transforms import functional
 from tqdm import tqdm
 
-from course_utils.media import MediaError, read_image
+from course_utils.media import MediaError, one_error, read_image
 from course_utils.session import is_live
 from course_utils.weights import load_weights
 
@@ -197,14 +197,7 @@ class NetworkEncoder:
                 blank = torch.zeros(1, *self.shot_shape, dtype=torch.uint8)
                 rows.append(compute(self.normalize(blank)).cpu().numpy()[:0])
         if found and problems is None:
-            if len(found) == 1:
-                raise found[0]
-            listed = "\n".join(f"  {error}" for error in found)
-            raise MediaError(
-                found[0].path,
-                f"and {len(found) - 1} more of {len(paths)} files cannot be used",
-                f"each for its own reason:\n{listed}\nRemove them or pass a list as `problems`",
-            )
+            raise one_error(found, len(paths))
         if problems is not None:
             problems.extend(found)
         return np.concatenate(rows), counts

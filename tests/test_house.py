@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "video": {"encoders", "media", "weights"},
     "audio": {"media", "search", "session"},
     "cache": {"media", "session"},
+    "cluster": {"media", "session"},
     "spaces": {"search"},
     "lite": {"spaces"},
     "store": {"cache", "lite", "spaces"},
@@ -122,7 +123,8 @@ def test_every_pin_has_bounds_and_a_reason():
     lines = (ROOT / "pyproject.toml").read_text(encoding="utf-8").splitlines()
     requirements = PYPROJECT["project"]["dependencies"] + PYPROJECT["dependency-groups"]["dev"]
     requirements += PYPROJECT["dependency-groups"]["benchmark"]
-    requirements += PYPROJECT["project"]["optional-dependencies"]["server"]
+    for extra in PYPROJECT["project"]["optional-dependencies"].values():
+        requirements += extra
     for requirement in requirements:
         assert ">=" in requirement and "<" in requirement.replace(">=", "")
         (line,) = [line for line in lines if f'"{requirement}"' in line]

@@ -4,7 +4,7 @@ Every file that cannot be used raises `MediaError`: one sentence that names the 
 wrong and what to do about it.
 """
 
-from course_utils.media.files import MediaError, check_file
+from course_utils.media.files import MediaError, check_file, one_error
 from course_utils.media.frames import VIDEO_SUFFIXES, iterate_frames, read_frames, video_seconds
 from course_utils.media.kinds import kind_of
 from course_utils.media.pictures import SUFFIXES, jpeg_bytes, read_image
@@ -21,6 +21,7 @@ __all__ = [
     "iterate_frames",
     "jpeg_bytes",
     "kind_of",
+    "one_error",
     "read_frames",
     "read_image",
     "read_waveform",

@@ -26,6 +26,21 @@ class MediaError(ValueError):
         return type(self), (self.path, self.problem, self.remedy)
 
 
+def one_error(errors: list[MediaError], total: int) -> MediaError:
+    """Return one error for all unusable ones of `total` files.
+
+    Introduced in notebook 1.
+    """
+    if len(errors) == 1:
+        return errors[0]
+    listed = "\n".join(f"  {error}" for error in errors)
+    return MediaError(
+        errors[0].path,
+        f"and {len(errors) - 1} more of {total} files cannot be used",
+        f"each for its own reason:\n{listed}\nRemove them or pass a list as `problems`",
+    )
+
+
 def check_file(path: str | Path) -> Path:
     """Return `path` if it is a file that can be opened and is not empty.
 
