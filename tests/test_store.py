@@ -35,20 +35,21 @@ _prefixes = (f"t{os.getpid()}x{i}" for i in range(10_000))
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    """Start a Milvus server and return its address."""
+    """Start a Milvus server that wants a password and return its address."""
     milvus = pytest.importorskip("milvus", reason="no Milvus server: it needs `--extra server`")
     with socket.socket() as port:  # it can choose its other ports, but not this one
         if not port.connect_ex(("127.0.0.1", 2380)):
             pytest.skip("no Milvus server: another one, or etcd, is running on this computer")
     folder = tmp_path_factory.mktemp("milvus")
-    running = milvus.MilvusServer(
-        milvus.MilvusServerConfig(data_dir=str(folder)), wait_for_started=False
-    )
+    settings = milvus.MilvusServerConfig(data_dir=str(folder), authorization_enabled=True)
+    running = milvus.MilvusServer(settings, wait_for_started=False)
     try:
         running.start()
         running.wait_started(timeout=120_000)  # milliseconds
+        os.environ["MILVUS_TOKEN"] = "root:Milvus"  # what a new server begins with
         yield f"http://127.0.0.1:{running.listen_port}"
     finally:
+        os.environ.pop("MILVUS_TOKEN", None)
         running.stop()
         shutil.rmtree(folder, ignore_errors=True)  # half a gigabyte of unpacked libraries
 
@@ -686,6 +687,19 @@ def test_a_server_that_starts_a_little_later(server):
     line.cut()
     threading.Timer(1.5, line.mend).start()
     VectorStore(f"http://127.0.0.1:{line.port}", seconds=30).close()
+
+
+def test_a_server_that_wants_another_password(server, monkeypatch):
+    with VectorStore(server) as found:  # with MILVUS_TOKEN
+        assert isinstance(found.spaces(), dict)
+    with pytest.raises(StoreError, match="refuses MILVUS_TOKEN"):
+        VectorStore(server, token="root:guessed").spaces()
+    monkeypatch.setenv("MILVUS_TOKEN", "ana:unknown")
+    with pytest.raises(StoreError, match="refuses MILVUS_TOKEN"):
+        VectorStore(server).spaces()
+    monkeypatch.delenv("MILVUS_TOKEN")
+    with pytest.raises(StoreError, match="refuses MILVUS_TOKEN"):
+        VectorStore(server).spaces()
 
 
 def test_learners_share_a_server(server):
