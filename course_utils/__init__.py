@@ -13,9 +13,11 @@ Each room (module) does one thing and can be read on its own:
     cluster    the encoders' work shared out among processes or machines
     spaces     which encoder's vectors may be compared, and an exact search in memory
     store      the same in a vector database (lite: its form as a file)
+    unified    one query of any kind, answers of every kind (answers: what comes back)
     explain    which part of an item made a match
     evidence   is the search really good, or only lucky?
     plots      figures
+    charts     figures about spaces and databases
     hear       players for sounds, and figures of them
     watch      players for videos, and figures of them
     cards      an item as a card, and what all boxes of cards have in common
