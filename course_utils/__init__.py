@@ -26,6 +26,7 @@ Each room (module) does one thing and can be read on its own:
     searchbox  the search box over pictures, films and sounds
     exercises  checks of the exercises
     check      is this computer ready? (python -m course_utils.check)
+    classroom  for instructors: a pack for a class without internet, and a fresh start
 
 Nothing is imported here, so `import course_utils` is quick: PyTorch is loaded when the first
 encoder is made.

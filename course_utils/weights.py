@@ -111,13 +111,24 @@ def official_file(network: str) -> tuple[str, str, str]:
     return url, name, name.rsplit("-", 1)[1].split(".")[0]  # resnet18-f37072fd.pth -> f37072fd
 
 
-def _official(network: str) -> Weights:
+def official_path(network: str) -> Path:
+    """Return where torchvision's official weights lie in torch's cache, fetched if need be.
+
+    Raises:
+        WeightsError: they are not there and cannot be reached.
+    """
     from torch import hub
 
     url, name, prefix = official_file(network)
     path = Path(hub.get_dir()) / "checkpoints" / name
     if not path.exists():
         _download(url, path, prefix)
+    return path
+
+
+def _official(network: str) -> Weights:
+    _, name, prefix = official_file(network)
+    path = official_path(network)
     taught = {"resnet18": "ImageNet", "r3d_18": "Kinetics-400"}[network]
     return _read(network, path, "official", f"official {taught} weights, {name}", prefix)
 
