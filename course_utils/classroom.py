@@ -164,6 +164,29 @@ def _run(command: list[str], action: str, text: str = "") -> None:
         raise PackError(f"Could not {action} ({last}); see whether there is internet and room.")
 
 
+def warm() -> None:
+    """Compute the embeddings of the course's media and keep them, so that no class waits for them.
+
+    Raises:
+        WeightsError: no usable weights (see `course_utils.weights`).
+    """
+    from course_utils.audio import RECIPES, AudioEncoder
+    from course_utils.cache import EmbeddingCache
+    from course_utils.catalog import Catalog
+    from course_utils.encoders import ImageEncoder
+    from course_utils.unified import UnifiedSearch
+    from course_utils.video import VideoEncoder
+
+    everything = Catalog.load()
+    search = UnifiedSearch([ImageEncoder(), VideoEncoder(), AudioEncoder("gated")])
+    search.add(everything)
+    sounds = everything.select(kind="audio")
+    for recipe in RECIPES:
+        EmbeddingCache(AudioEncoder(recipe)).encode(sounds)
+    print(f"{len(everything)} files are computed and kept in {cache_folder()}.")
+    print(f"ResNet-18: {search.encoders['image'].weights.note}")
+
+
 def reset() -> None:
     """Forget what the course has kept on this computer: embeddings and the database in a file.
 
@@ -195,14 +218,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     packing.add_argument("folder")
     packing.add_argument("--for", dest="systems", action="append", default=[], choices=SYSTEMS)
     packing.add_argument("--python", default="", help="the learners' Python, such as 3.12")
+    commands.add_parser("warm", help="compute the embeddings of the course's media")
     commands.add_parser("reset", help="forget kept embeddings and the database")
     options = parser.parse_args(arguments)
     try:
         if options.command == "pack":
             pack(options.folder, options.systems, options.python)
+        elif options.command == "warm":
+            warm()
         else:
             reset()
-    except PackError as error:
+    except RuntimeError as error:
         print(error)
         return 1
     return 0

@@ -1,5 +1,6 @@
 """The pack for a class without internet, and the fresh start; and what instructors are told."""
 
+import os
 import re
 import socket
 import subprocess
@@ -11,7 +12,12 @@ import nbformat
 import pytest
 
 from course_utils import classroom, weights
+from course_utils.audio import RECIPES, AudioEncoder
+from course_utils.cache import EmbeddingCache
+from course_utils.catalog import Catalog
 from course_utils.classroom import PackError, main, pack, reset
+from course_utils.encoders import ImageEncoder
+from course_utils.video import VideoEncoder
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -104,6 +110,26 @@ def test_a_failed_download_is_one_sentence(tmp_path, monkeypatch):
     fetch = partial(classroom._fetch_wheels, packages=["no-such-package-in-the-world==1"])
     with pytest.raises(PackError, match="Could not resolve the packages for windows .*internet"):
         fetch(tmp_path, "windows", "3.12")
+
+
+def test_after_warming_up_nothing_is_left_to_compute(tmp_path, monkeypatch, capsys):
+    """The command that Binder runs, on a few of the media."""
+    monkeypatch.setenv("COURSE_CACHE_DIR", str(tmp_path))
+    everything = Catalog.load()
+    few = Catalog(everything.select(kind=kind)[0] for kind in ("image", "video", "audio"))
+    monkeypatch.setattr(Catalog, "load", lambda: few)
+    assert main(["warm"]) == 0
+    said = capsys.readouterr().out
+    assert "3 files are computed" in said and "offline checkpoint" in said
+    image, video = EmbeddingCache(ImageEncoder()), EmbeddingCache(VideoEncoder())
+    image.encode(few[:1])
+    video.encode(few[1:2])
+    sounds = [EmbeddingCache(AudioEncoder(recipe)) for recipe in RECIPES]
+    for sound in sounds:
+        sound.encode(few[2:])
+    assert [cache.computed for cache in (image, video, *sounds)] == [0] * (2 + len(RECIPES))
+    assert "course_utils.classroom warm" in (ROOT / "postBuild").read_text(encoding="utf-8")
+    assert os.access(ROOT / "postBuild", os.X_OK) or os.name == "nt"
 
 
 def test_reset_forgets_what_the_course_kept_and_nothing_else(tmp_path, monkeypatch, capsys):

@@ -48,7 +48,7 @@ MAY_IMPORT = {
     "gallery": {"cards", "catalog", "media", "plots", "search", "sheets"},
     "searchbox": {"answers", "cards", "catalog", "media", "plots", "sheets", "spaces", "unified"},
     "check": {"catalog", "encoders", "media", "store"},
-    "classroom": {"cache", "weights"},
+    "classroom": {"audio", "cache", "catalog", "encoders", "unified", "video", "weights"},
 }
 
 
