@@ -269,3 +269,23 @@ def test_every_control_belongs_to_an_item():
     controls = [row for row in rows() if row["role"] == "control"]
     assert controls
     assert {Path(row["path"]).stem for row in controls} <= names
+
+
+def test_every_address_of_the_project_is_the_one_in_pyproject():
+    address = PYPROJECT["project"]["urls"]["Repository"]
+    slug = address.removeprefix("https://github.com/")
+    for name in ("README.md", "CITATION.cff"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        found = re.findall(
+            r"(?:github\.com|mybinder\.org/v2/gh|colab\.research\.google\.com/github)/([\w-]+/[\w-]+)",
+            text,
+        )
+        assert found and set(found) == {slug}, name
+
+
+def test_every_link_to_a_file_of_the_project_leads_somewhere():
+    for page in (*ROOT.glob("*.md"), *ROOT.glob("notebooks/*.md"), *ROOT.glob("data/**/*.md")):
+        links = re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8"))
+        for link in links:
+            if "://" not in link:
+                assert (page.parent / link).exists(), f"{page.name}: {link}"

@@ -134,6 +134,21 @@ def test_links_come_from_the_one_repository_address(path):
     assert cloned == [address]
 
 
+def test_every_word_of_the_glossary_stands_in_its_notebooks():
+    lines = (ROOT / "notebooks" / "GLOSSARY.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \*\*(.+?)\*\* \| .+ \| ([\d, ]+) \|$", lines, re.M)
+    texts = {
+        path.name[1]: "\n".join(cell.source for cell in load(path).cells).lower()
+        for path in NOTEBOOKS
+    }
+    assert len(rows) > 25 and [word for word, _ in rows] == sorted(
+        (w for w, _ in rows), key=str.lower
+    )
+    for words, numbers in rows:
+        for number in numbers.split(", "):
+            assert any(word in texts[number] for word in words.lower().split(", ")), (words, number)
+
+
 # ---- exercises ----
 
 
