@@ -281,13 +281,16 @@ class VectorStore(Store):
                 f"Milvus could not {action} in {self.where!r} ({text[:200]}); if this happens "
                 "again the file is damaged: delete it and fill it again from the EmbeddingCache."
             )
+        if _is_refusal(error):
+            return (
+                f"The Milvus server at {self.where} refuses MILVUS_TOKEN, or wants one "
+                "(user:password); ask who runs it."
+            )
         if _is_silence(error):
             return (
                 f"The Milvus server at {self.where} does not answer, after {self.seconds:g} "
                 "seconds of trying; start it, or unset MILVUS_URI to work with a file."
             )
-        if "auth" in text.lower():
-            return f"The Milvus server at {self.where} refuses MILVUS_TOKEN; ask who runs it."
         return f"The Milvus server at {self.where} could not {action}: {text[:200]}"
 
 
@@ -311,7 +314,15 @@ def _text(error: Exception) -> str:
     return " ".join(str(getattr(error, "message", "") or error).split())
 
 
+def _is_refusal(error: Exception) -> bool:
+    """Return whether the server turned the token away; pymilvus says only that it failed."""
+    words = ("UNAUTHENTICATED", "auth check failure", "PermissionDenied", "PERMISSION_DENIED")
+    return any(word in str(cause) for cause in (error, error.__cause__) for word in words)
+
+
 def _is_silence(error: Exception) -> bool:
+    if _is_refusal(error):
+        return False
     words = ("Fail connecting", "UNAVAILABLE", "DEADLINE", "Retry timeout", "closed channel")
     return any(word in _text(error) for word in words)
 

@@ -33,7 +33,7 @@ VOICE = Passport("audio", "mel spectrogram (voice)", 6, "cccccccccccc")
 _prefixes = (f"t{os.getpid()}x{i}" for i in range(10_000))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """Start a Milvus server that wants a password and return its address."""
     milvus = pytest.importorskip("milvus", reason="no Milvus server: it needs `--extra server`")
@@ -41,7 +41,8 @@ def server(tmp_path_factory):
         if not port.connect_ex(("127.0.0.1", 2380)):
             pytest.skip("no Milvus server: another one, or etcd, is running on this computer")
     folder = tmp_path_factory.mktemp("milvus")
-    settings = milvus.MilvusServerConfig(data_dir=str(folder), authorization_enabled=True)
+    settings = milvus.MilvusServerConfig(data_dir=str(folder))
+    settings.set("authorization_enabled", True)
     running = milvus.MilvusServer(settings, wait_for_started=False)
     try:
         running.start()
@@ -717,7 +718,7 @@ def test_learners_share_a_server(server):
         a.drop("image")
         assert b.count("image") == 2
         b.drop("image")
-        client = MilvusClient(server)
+        client = MilvusClient(server, token=os.environ["MILVUS_TOKEN"])
         client.create_collection(f"{first}_image", dimension=8)
         with pytest.raises(StoreError, match="has no passport.*choose another prefix"):
             a.upsert(RESNET, ["a"], some(1))
