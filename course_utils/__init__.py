@@ -22,6 +22,7 @@ Each room (module) does one thing and can be read on its own:
     cards      an item as a card, and what all boxes of cards have in common
     sheets     the same cards as one picture
     gallery    ranked matches to look at and click through
+    compare    rankings of several encoders beside each other
     searchbox  the search box over pictures, films and sounds
     exercises  checks of the exercises
     check      is this computer ready? (python -m course_utils.check)

@@ -47,6 +47,7 @@ MAY_IMPORT = {
     "sheets": {"plots"},
     "uploads": {"media"},
     "gallery": {"cards", "catalog", "evidence", "media", "plots", "search", "sheets", "uploads"},
+    "compare": {"cards", "catalog", "plots", "search", "sheets"},
     "searchbox": {"answers", "cards", "catalog", "evidence", "media", "plots", "sheets", "spaces"}
     | {"unified", "uploads"},
     "check": {"catalog", "encoders", "media", "store"},
