@@ -125,7 +125,7 @@ class Compare(Box):
         known = {place.position for place in rankings[first]}
         notes = {
             name: f"{sum(place.position in known for place in places)} of {len(places)} are also "
-            f"in {first}"
+            f'in "{first}"'
             for name, places in rankings.items()
         }
         return notes | {first: "the ranking to compare with"}

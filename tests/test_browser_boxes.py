@@ -49,7 +49,6 @@ def test_upload_marks_compare_and_large(lab, tmp_path):  # noqa: F811
             page.mouse.move(0, 0)
             box.evaluate("box => box.scrollIntoView()")
             page.screenshot(path=tmp_path / f"{name}.png")
-            box.screenshot(path=tmp_path / f"{name}-all.png")
 
         # More like one, less like another, by mouse and by keyboard; then neither.
         expect(said).to_contain_text("8 matches for")
@@ -107,6 +106,7 @@ def test_upload_marks_compare_and_large(lab, tmp_path):  # noqa: F811
             search.locator(".widget-upload").click()
         asked.value.set_files({"name": "sea.ogg", "mimeType": "audio/ogg", "buffer": sound})
         expect(search.locator(".cg-query .cg-name")).to_contain_text("sea.ogg", timeout=20_000)
+        expect(search.get_by_role("status")).to_contain_text("sea.ogg", timeout=20_000)
         look(search, "search-light")
 
         # Large, in both themes.

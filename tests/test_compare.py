@@ -20,7 +20,7 @@ rank  cosine  item
    2    0.92  2 (all)
    3    0.83  3 (all)
 
-far: 2 of 3 are also in near
+far: 2 of 3 are also in "near"
 rank  cosine  item
    1    0.98  4 (all), new (was 4)
    2    0.92  2 (all), same
@@ -109,7 +109,7 @@ def test_one_query_drives_all_columns(catalog, columns, monkeypatch):
     assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == box.widget().model_id
     assert "&#10010; new (was 4)" in box.cards["far"][0][1].value
     assert "&#9660; down 2" in box.cards["far"][2][1].value
-    assert "2 of 3 are also in near" in box.headings["far"].value
+    assert "2 of 3 are also in &quot;near&quot;" in box.headings["far"].value
     cards = [id(card) for column in box.cards.values() for card, _, _ in column]
     box.cards["far"][0][2].click()
     assert box.query_item.name == "4" and box.picker.value == box.position
