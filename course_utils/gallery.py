@@ -259,8 +259,8 @@ class Gallery(Box):
     def _own_file(self, w):
         """Return a field for a file's path, and a button to upload one."""
         self.file = w.Text(
-            placeholder="path of a file of yours, then Enter; or", description="Your file",
-            continuous_update=False, layout=w.Layout(width="440px"),
+            placeholder="path of a file of yours, then Enter; or, to 10 MB,",
+            description="Your file", continuous_update=False, layout=w.Layout(width="470px"),
         )  # fmt: skip
         self.file.observe(lambda change: self._go(change["new"].strip().strip("\"'")), "value")
         kinds = (self.catalog[0].kind,)
