@@ -20,9 +20,11 @@ Each room (module) does one thing and can be read on its own:
     charts     figures about spaces and databases
     hear       players for sounds, and figures of them
     watch      players for videos, and figures of them
+    uploads    a file of one's own, from the browser to a private folder
     cards      an item as a card, and what all boxes of cards have in common
     sheets     the same cards as one picture
     gallery    ranked matches to look at and click through
+    compare    rankings of several encoders beside each other
     searchbox  the search box over pictures, films and sounds
     exercises  checks of the exercises
     check      is this computer ready? (python -m course_utils.check)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 from course_utils.catalog import Item, item_id
+from course_utils.evidence import above
 from course_utils.search import reciprocal_rank_fusion
 
 ALIKE = {"image": "looks alike", "video": "moves alike", "audio": "sounds alike"}
@@ -33,9 +34,15 @@ class Step:
     seconds: float | None = None
 
     def __str__(self) -> str:
+        return self._words("" if self.percentile is None else f"above {self.percentile:.0f} %")
+
+    def live(self) -> str:
+        """Return the step as boxes show it, without rounding to 100 %."""
+        return self._words("" if self.percentile is None else above(self.percentile))
+
+    def _words(self, above: str) -> str:
         at = "" if self.seconds is None else f" at {self.seconds:.1f} s"
-        above = "" if self.percentile is None else f", above {self.percentile:.0f} %"
-        return f"{ALIKE[self.space]}{at} ({self.cosine:.2f}{above})"
+        return f"{ALIKE[self.space]}{at} ({self.cosine:.2f}{above and ', '}{above})"
 
 
 Way = tuple[Step, ...]
@@ -73,12 +80,12 @@ class Answer:
         return f"{via}{ALIKE[self.best.space]} {self.best.cosine:.2f}"
 
 
-def in_words(path: Way) -> str:
-    """Return a way as a sentence's part."""
+def in_words(path: Way, say: Callable[[Step], str] = str) -> str:
+    """Return a way as a sentence's part; `say` puts a step into words."""
     *before, last = path
     if not before:
-        return str(last)
-    return f"{before[0].item.name} {before[0]}, and with it this {last}"
+        return say(last)
+    return f"{before[0].item.name} {say(before[0])}, and with it this {say(last)}"
 
 
 def merged(lists: Sequence[Sequence[Way]]) -> list[Answer]:

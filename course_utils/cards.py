@@ -11,13 +11,15 @@ import base64
 import html
 import io
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from course_utils import hear, watch
-from course_utils.catalog import Item
+from course_utils.catalog import Catalog, Item
 from course_utils.media import MediaError, check_file, jpeg_bytes, read_image
 from course_utils.plots import Picture, label_color
 from course_utils.session import is_live
@@ -31,6 +33,7 @@ class Box(ABC):
     """What shows itself in three layers."""
 
     _widget = None
+    large = False  # whether its cards can be read from the back of a room
 
     @abstractmethod
     def text(self) -> str:
@@ -49,6 +52,41 @@ class Box(ABC):
         if self._widget is None:
             self._widget = self._build()
         return self._widget
+
+    def _root(self, w, head, body, *classes: str):
+        """Return the whole box: the style, the heading, what is asked and what is found."""
+        heading = w.HTML(f"<b>{html.escape(self.heading)}</b>" if self.heading else "")
+        heading.add_class("cg-heading")
+        head.add_class("cg-head")
+        root = w.VBox([w.HTML(f"<style>{CSS}</style>"), heading, head, body])
+        for name in ("cg-root", *classes, *(["cg-large"] if self.large else [])):
+            root.add_class(name)
+
+        def resize(change) -> None:
+            self.large = change["new"]
+            (root.add_class if self.large else root.remove_class)("cg-large")
+
+        self.bigger.observe(resize, "value")
+        return root
+
+    def _buttons(self, w) -> None:
+        """Make the buttons that all boxes have, and the line that says what happened."""
+        auto = w.Layout(width="auto")
+        self.back = w.Button(
+            description="Back", icon="arrow-left", disabled=True, tooltip="The query before this",
+            layout=auto,
+        )  # fmt: skip
+        self.bigger = w.ToggleButton(
+            value=self.large, description="Large", icon="search-plus",
+            tooltip="Large enough for the back of a room", layout=auto,
+        )  # fmt: skip
+        self.said = w.HTML()
+
+    def _say(self, words: str, wrong: bool = False) -> None:
+        self.said.value = status_html(words, wrong)
+
+    def _wrong(self, words: str) -> None:
+        self._say(words, wrong=True)
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         data, metadata = self.picture()._repr_mimebundle_()
@@ -149,10 +187,100 @@ def card_widget(w):
     return card, content, button
 
 
+def mark_widget(w, layout, style):
+    """Return a row of the two buttons `more` and `less` like this, and the buttons.
+
+    Args:
+        w: ipywidgets.
+        layout: how the buttons are laid out; one for all cards, for each would cost time.
+        style: what they look like, likewise.
+    """
+    more, less = (w.Button(layout=layout, style=style) for _ in range(2))
+    row = w.HBox([more, less])
+    row.add_class("cg-marks")
+    return row, more, less
+
+
+def mark_html(mark: int) -> str:
+    """Return what stands on a card that was liked (1), disliked (-1) or not marked (0)."""
+    if not mark:
+        return ""
+    name, words = ("liked", "+ liked") if mark > 0 else ("disliked", "&minus; disliked")
+    return f'<div class="cg-mark cg-{name}">{words}</div>'
+
+
+def columns_widget(w, names: Iterable[str], most: int, clicked: Callable[[str, int], None]):
+    """Return columns of cards beside each other, made of ipywidgets `w`.
+
+    Args:
+        w: ipywidgets.
+        names: what each column is called in the dictionaries that are returned.
+        most: how many cards a column has.
+        clicked: is called with a column's name and the number of the card that was clicked.
+
+    Returns:
+        The columns in a box, and dictionaries of their headings and of their cards.
+    """
+    headings = {name: w.HTML() for name in names}
+    cards = {name: [card_widget(w) for _ in range(most)] for name in headings}
+    columns = []
+    for name, mine in cards.items():
+        for slot, (card, _, button) in enumerate(mine):
+            card.add_class("cg-row")
+            button.on_click(lambda _, name=name, slot=slot: clicked(name, slot))
+        column = w.VBox([headings[name], *(card for card, _, _ in mine)])
+        column.add_class("cg-column")
+        columns.append(column)
+    body = w.Box(columns)
+    body.add_class("cg-columns")
+    return body, headings, cards
+
+
+def column_html(name: str, note: str = "") -> str:
+    """Return a column's heading, with a note below it."""
+    note = note and f'<div class="cg-score">{html.escape(note)}</div>'
+    name = html.escape(name)
+    return f'<div class="cg-column-name" role="heading" aria-level="3">{name}</div>{note}'
+
+
+def fill(cards, shown: Sequence[tuple[Item, str, str, str]]) -> None:
+    """Bring cards up to date, in place; those that are not needed are hidden.
+
+    Args:
+        cards: what `card_widget` returned.
+        shown: of each card the item, its rank, what stands below it (HTML), and the tooltip.
+    """
+    for slot, (card, content, button) in enumerate(cards):
+        card.layout.display = None if slot < len(shown) else "none"
+        if slot < len(shown):
+            item, rank, below, tooltip = shown[slot]
+            content.value = card_html(item, rank, below)
+            button.description = f"Use {item.name} as query"
+            button.tooltip = tooltip
+
+
 def status_html(words: str, wrong: bool = False) -> str:
     """Return a line that screen readers read out when it changes."""
     mark = "&#9888; " if wrong else ""
     return f'<div class="cg-said" role="status">{mark}{html.escape(words)}</div>'
+
+
+def position_of(catalog: Catalog, item: int | str | Path) -> int:
+    """Return the position of an item, given by its position or name.
+
+    Raises:
+        KeyError: there is no such item.
+    """
+    if not isinstance(item, (int, np.integer)):
+        return catalog.find(str(item))
+    if not -len(catalog) <= item < len(catalog):
+        raise KeyError(f"There is no item {item}; there are {len(catalog)}.")
+    return int(item) % len(catalog)
+
+
+def offered(item: Item) -> str:
+    """Name an item where one of many is chosen."""
+    return f"{item.name}: {item.caption}" if item.caption != item.name else item.name
 
 
 def title(item: Item) -> str:

@@ -192,6 +192,16 @@ class Thermometer:
         return float(100 * np.searchsorted(self.scores, score - 1e-6) / len(self.scores))
 
 
+def above(percentile: float) -> str:
+    """Return in words how many random pairs a cosine beats; all of them only if it beats all.
+
+    Tables round to whole percentages, where 99.6 becomes 100; here it is 99.
+    """
+    if percentile >= 100:
+        return "above all pairs"
+    return f"above {min(99, round(percentile))} %"
+
+
 def center(vectors: np.ndarray, mean: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Take away what all items have in common, and make the rest unit length again.
 

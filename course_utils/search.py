@@ -127,6 +127,49 @@ def _cosines(query: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     return vectors @ unit_length(query).astype(vectors.dtype) / np.sqrt(squares)
 
 
+def rocchio(
+    query: np.ndarray,
+    liked: np.ndarray = (),
+    disliked: np.ndarray = (),
+    weights: tuple[float, float, float] = (1.0, 0.75, 0.15),
+) -> np.ndarray:
+    """Move a query towards what was liked and away from what was disliked.
+
+    The new query is the old one, plus the mean of the liked, minus the mean of the disliked, each
+    times its weight. What is liked counts more than what is disliked: it says where to go, and
+    dislikes only say where not to.
+
+    Args:
+        query: shape (d,).
+        liked: n vectors, shape (n, d); there may be none.
+        disliked: m vectors, shape (m, d); there may be none.
+        weights: of the query, of the liked and of the disliked. These three are the book's.
+
+    Returns:
+        The moved query, unit length, shape (d,). It may hold negative numbers even where all
+        vectors are positive; for counts of words, the book sets those to zero.
+
+    Raises:
+        ValueError: the dimensions differ, or nothing is left of the query.
+
+    Source: Rocchio, Relevance Feedback in Information Retrieval (1971); Manning, Raghavan,
+    Schuetze, Introduction to Information Retrieval (2008), ch. 9
+    Introduced in notebook 1.
+    """
+    moved = weights[0] * unit_length(query)
+    for vectors, weight in ((liked, weights[1]), (disliked, -weights[2])):
+        if len(vectors):
+            if np.shape(vectors)[1:] != np.shape(query):
+                raise ValueError(
+                    f"The query has shape {np.shape(query)} and the marked vectors "
+                    f"{np.shape(vectors)}; only vectors of one encoder can be added."
+                )
+            moved = moved + weight * unit_length(vectors).mean(axis=0)
+    if np.linalg.norm(moved) < 1e-6:
+        raise ValueError("Likes and dislikes cancel the query out; take some of them back.")
+    return unit_length(moved)
+
+
 def reciprocal_rank_fusion(
     rankings: Sequence[Sequence[str]], k: int = 60
 ) -> tuple[list[str], list[float]]:

@@ -10,34 +10,37 @@ import html
 from pathlib import Path
 from time import perf_counter
 
-from course_utils.answers import Answer, in_words
+from course_utils.answers import Answer, Step, in_words
 from course_utils.cards import (
-    CSS,
     Box,
     bar_html,
     card_html,
     card_widget,
+    column_html,
+    columns_widget,
+    fill,
+    offered,
     small_picture,
-    status_html,
     title,
 )
 from course_utils.catalog import Item, item_id
+from course_utils.evidence import above
 from course_utils.media import MediaError
 from course_utils.plots import Picture
 from course_utils.sheets import columns_sheet
 from course_utils.spaces import StoreError
 from course_utils.unified import UnifiedSearch
+from course_utils.uploads import ONE, upload_button, words
 
 MOST = 6  # answers of a kind that can be shown at once
 COLUMNS = {"image": "Pictures", "video": "Films", "audio": "Sounds"}
-ONE = {"image": "picture", "video": "film", "audio": "sound"}
 
 
 class SearchBox(Box):
     """A query and the best pictures, films and sounds for it, each with how it was found.
 
-    As the last line of a cell it shows itself. Click a card to make it the next query, or type a
-    name or the path of a file of your own.
+    As the last line of a cell it shows itself. Click a card to make it the next query, type a
+    name, or take a file of your own: upload it, or type its path.
 
     Attributes:
         query_item: what was searched for.
@@ -47,7 +50,12 @@ class SearchBox(Box):
     """
 
     def __init__(
-        self, search: UnifiedSearch, query: str | Path | Item, k: int = 3, heading: str = ""
+        self,
+        search: UnifiedSearch,
+        query: str | Path | Item,
+        k: int = 3,
+        heading: str = "",
+        large: bool = False,
     ):
         """Search for a first query.
 
@@ -56,6 +64,7 @@ class SearchBox(Box):
             query: an item, its name, or any file of yours.
             k: how many answers of each kind to show, 1 to 6.
             heading: a line above.
+            large: whether the cards can be read from the back of a room.
 
         Raises:
             MediaError: there is no such item or file, or it cannot be used.
@@ -64,7 +73,7 @@ class SearchBox(Box):
         """
         if not 1 <= k <= MOST:
             raise ValueError(f"k is {k}; a column has room for 1 to {MOST} answers.")
-        self.search, self.k, self.heading = search, k, heading
+        self.search, self.k, self.heading, self.large = search, k, heading, large
         self.history: list[Item] = []
         self._set_query(query)
 
@@ -122,40 +131,22 @@ class SearchBox(Box):
             value=self.k, min=1, max=MOST, description="How many", continuous_update=False,
             layout=half,
         )  # fmt: skip
-        self.back = w.Button(
-            description="Back", icon="arrow-left", disabled=True, tooltip="The query before this",
-            layout=w.Layout(width="90px"),
-        )  # fmt: skip
-        self.said = w.HTML()
+        self._buttons(w)
+        self.upload = upload_button(w, tuple(ONE), self._go, self._wrong)
         self.query_card, self.query_html, _ = card_widget(w)
         self.query_card.add_class("cg-query")
         self.query_card.add_class("cg-row")
-        self.cards = {kind: [card_widget(w) for _ in range(MOST)] for kind in COLUMNS}
-        self.headings = {kind: w.HTML() for kind in COLUMNS}
+        body, self.headings, self.cards = columns_widget(w, COLUMNS, MOST, self._clicked)
 
         self.field.observe(lambda change: self._typed(change["new"]), "value")
         self.only.observe(lambda _: self._suggest(), "value")
         self.count.observe(lambda change: self._more(change["new"]), "value")
         self.back.on_click(lambda _: self._go_back())
-        columns = []
-        for kind, cards in self.cards.items():
-            for slot, (card, _, button) in enumerate(cards):
-                card.add_class("cg-row")
-                button.on_click(lambda _, kind=kind, slot=slot: self._clicked(kind, slot))
-            column = w.VBox([self.headings[kind], *(card for card, _, _ in cards)])
-            column.add_class("cg-column")
-            columns.append(column)
-
-        heading = w.HTML(f"<b>{html.escape(self.heading)}</b>" if self.heading else "")
-        asking, choosing = w.HBox([self.field, self.back]), w.HBox([self.only, self.count])
+        asking = w.HBox([self.field, self.upload, self.back])
+        choosing = w.HBox([self.only, self.count, self.bigger])
         controls = w.VBox([asking, choosing, self.said])
         controls.add_class("cg-controls")
-        head, body = w.Box([self.query_card, controls]), w.Box(columns)
-        head.add_class("cg-head")
-        body.add_class("cg-columns")
-        root = w.VBox([w.HTML(f"<style>{CSS}</style>"), heading, head, body])
-        root.add_class("cg-root")
-        root.add_class("cg-search")
+        root = self._root(w, w.Box([self.query_card, controls]), body, "cg-search")
         self._suggest()
         self._show()
         return root
@@ -164,7 +155,7 @@ class SearchBox(Box):
         """Offer the items of the chosen kind, each by a text of its own."""
         self._offered: dict[str, Item] = {}
         for item in self.search.items.values():
-            text = f"{item.name}: {item.caption}" if item.caption != item.name else item.name
+            text = offered(item)
             if text in self._offered:
                 text += f" ({item_id(item.path)})"
             self._offered[text] = item
@@ -179,20 +170,19 @@ class SearchBox(Box):
     def _clicked(self, kind: str, slot: int) -> None:
         self._go(self.found[kind][slot].item)
 
-    def _go(self, query: str | Item, remember: bool = True) -> None:
+    def _go(self, query: str | Path | Item, remember: bool = True) -> None:
         """Make an item, a name or a file the query and show what is found."""
         before = self.query_item
         try:
             self._set_query(query)
         except (MediaError, KeyError, ValueError, StoreError) as error:
-            words = error.args[0] if isinstance(error, KeyError) else error
-            self._say(f"{words}{self._like(query)}", wrong=True)
+            self._wrong(f"{words(error)}{self._like(query)}")
             return
         if remember and before.path != self.query_item.path:
             self.history.append(before)
         self._show()
 
-    def _like(self, query: str | Item) -> str:
+    def _like(self, query: str | Path | Item) -> str:
         """Return which items have a text in their names or captions, as a question."""
         if not isinstance(query, str):
             return ""
@@ -207,27 +197,19 @@ class SearchBox(Box):
         self.k = k
         self._show()
 
-    def _say(self, words: str, wrong: bool = False) -> None:
-        self.said.value = status_html(words, wrong)
-
     def _show(self) -> None:
         """Bring all widgets up to date; cards are changed in place, not made anew."""
         self.field.value = ""  # all suggestions are offered again
         self.back.disabled = not self.history
         self.query_html.value = card_html(self.query_item, "Query:")
         for kind, answers in self.answers().items():
-            nothing = "" if answers else '<div class="cg-score">nothing found</div>'
-            self.headings[kind].value = (
-                f'<div class="cg-column-name" role="heading" aria-level="3">{COLUMNS[kind]}</div>'
-                f"{nothing}"
-            )
-            for slot, (card, content, button) in enumerate(self.cards[kind]):
-                card.layout.display = None if slot < len(answers) else "none"
-                if slot < len(answers):
-                    item = answers[slot].item
-                    content.value = card_html(item, f"{slot + 1}.", _found_html(answers[slot]))
-                    button.description = f"Use {item.name} as query"
-                    button.tooltip = answers[slot].path
+            note = "" if answers else "nothing found"
+            self.headings[kind].value = column_html(COLUMNS[kind], note)
+            shown = [
+                (answer.item, f"{rank}.", _found_html(answer), _ways(answer))
+                for rank, answer in enumerate(answers, 1)
+            ]
+            fill(self.cards[kind], shown)
         counts = [_counted(len(answers), kind) for kind, answers in self.answers().items()]
         self._say(
             f'{counts[0]}, {counts[1]} and {counts[2]} for "{title(self.query_item)}", '
@@ -239,14 +221,18 @@ def _counted(number: int, kind: str) -> str:
     return f"{number or 'no'} {ONE[kind]}{'' if number == 1 else 's'}"
 
 
+def _ways(answer: Answer) -> str:
+    return "; ".join(in_words(path, Step.live) for path in answer.paths)
+
+
 def _found_html(answer: Answer) -> str:
     """Return a cosine as a bar, and the ways on which an item was found."""
     step, more = answer.best, len(answer.paths) - 1
-    above = "" if step.percentile is None else f", above {step.percentile:.0f} %"
+    note = "" if step.percentile is None else f", {above(step.percentile)}"
     more = f", and {more} more way{'' if more == 1 else 's'}" if more else ""
-    ways = "".join(f"<li>{html.escape(in_words(path))}</li>" for path in answer.paths)
+    ways = "".join(f"<li>{html.escape(in_words(path, Step.live))}</li>" for path in answer.paths)
     return (
-        f"{bar_html(answer.item, step.cosine, above)}"
-        f'<details class="cg-path"><summary title="{html.escape(answer.path)}">'
+        f"{bar_html(answer.item, step.cosine, note)}"
+        f'<details class="cg-path"><summary title="{html.escape(_ways(answer))}">'
         f"{html.escape(answer.short)}{more}</summary><ul>{ways}</ul></details>"
     )

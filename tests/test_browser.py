@@ -142,7 +142,7 @@ def test_no_cell_stopped_with_an_error(page):
 def test_click_on_a_card_makes_it_the_query_and_back_returns(page, gallery):
     before = query(gallery)
     wanted = cards(gallery).nth(2).locator(".cg-name").inner_text()
-    cards(gallery).nth(2).locator("button").click()
+    cards(gallery).nth(2).locator(".cg-hit").click()
     page.wait_for_function(
         "name => document.querySelector('.cg-query .cg-name').innerText == name", arg=wanted
     )
@@ -154,7 +154,7 @@ def test_click_on_a_card_makes_it_the_query_and_back_returns(page, gallery):
 
 def test_keyboard_alone_is_enough(page, gallery):
     wanted = cards(gallery).first.locator(".cg-name").inner_text()
-    cards(gallery).first.locator("button").focus()
+    cards(gallery).first.locator(".cg-hit").focus()
     page.keyboard.press("Enter")
     page.wait_for_function(
         "name => document.querySelector('.cg-query .cg-name').innerText == name", arg=wanted

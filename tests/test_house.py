@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "spaces": {"search"},
     "lite": {"spaces"},
     "store": {"cache", "lite", "spaces"},
-    "answers": {"catalog", "search"},
+    "answers": {"catalog", "evidence", "search"},
     "unified": {"answers", "cache", "catalog", "evidence", "media", "search", "spaces"},
     "explain": {"search"},
     "evidence": {"search"},
@@ -45,8 +45,11 @@ MAY_IMPORT = {
     "watch": {"media", "plots", "session"},
     "cards": {"catalog", "hear", "media", "plots", "session", "watch"},
     "sheets": {"plots"},
-    "gallery": {"cards", "catalog", "media", "plots", "search", "sheets"},
-    "searchbox": {"answers", "cards", "catalog", "media", "plots", "sheets", "spaces", "unified"},
+    "uploads": {"media"},
+    "gallery": {"cards", "catalog", "evidence", "media", "plots", "search", "sheets", "uploads"},
+    "compare": {"cards", "catalog", "plots", "search", "sheets"},
+    "searchbox": {"answers", "cards", "catalog", "evidence", "media", "plots", "sheets", "spaces"}
+    | {"unified", "uploads"},
     "check": {"catalog", "encoders", "media", "store"},
     "classroom": {"audio", "cache", "catalog", "encoders", "unified", "video", "weights"},
 }

@@ -13,6 +13,7 @@ from course_utils.search import (
     mean_average_precision,
     precision_at_k,
     reciprocal_rank_fusion,
+    rocchio,
     top_k,
     unit_length,
 )
@@ -320,3 +321,46 @@ def test_mean_average_precision():
     assert mean_average_precision([[1, 0], [0, 1]]) == pytest.approx(0.75)
     with pytest.raises(ValueError, match="no rankings"):
         mean_average_precision([])
+
+
+# ---- rocchio ----
+
+
+def test_rocchio_by_hand():
+    moved = rocchio([1, 0], liked=[[0, 1]], disliked=[[-1, 0]])
+    assert moved == pytest.approx(np.array([1.15, 0.75]) / math.hypot(1.15, 0.75))
+    moved = rocchio([2, 0], liked=[[0, 3], [5, 0]])  # lengths do not count
+    assert moved == pytest.approx(np.array([1.375, 0.375]) / math.hypot(1.375, 0.375))
+    moved = rocchio([1, 0], disliked=[[3, 4]], weights=(1, 0, 0.5))
+    assert moved == pytest.approx(np.array([0.7, -0.4]) / math.hypot(0.7, 0.4))
+
+
+def test_rocchio_without_marks_is_the_query_at_unit_length():
+    assert rocchio([3, 4]) == pytest.approx([0.6, 0.8])
+    none = np.zeros((0, 2))
+    assert rocchio([3, 4], none, none) == pytest.approx([0.6, 0.8])
+
+
+def test_rocchio_brings_the_liked_nearer_and_takes_the_disliked_away():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        query, liked, disliked = rng.normal(size=(3, 16))
+        near = cosine_similarity(rocchio(query, liked=[liked]), liked)
+        far = cosine_similarity(rocchio(query, disliked=[disliked]), disliked)
+        assert near > cosine_similarity(query, liked)
+        assert far < cosine_similarity(query, disliked)
+        assert np.linalg.norm(rocchio(query, [liked], [disliked])) == pytest.approx(1)
+
+
+def test_rocchio_keeps_single_precision():
+    query = np.array([1, 0], dtype=np.float32)
+    assert rocchio(query, query[None], -query[None]).dtype == np.float32
+
+
+def test_rocchio_says_what_cannot_be_moved():
+    with pytest.raises(ValueError, match="one encoder"):
+        rocchio([1, 0], liked=[[1, 0, 0]])
+    with pytest.raises(ValueError, match="all zeros"):
+        rocchio([1, 0], liked=[[0, 0]])
+    with pytest.raises(ValueError, match="cancel"):
+        rocchio([1, 0], liked=[[-1, 0]], weights=(1, 1, 0))

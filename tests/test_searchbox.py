@@ -1,6 +1,7 @@
 """The search box without a browser: three layers, clicks, typed names and paths, odd names."""
 
 import base64
+import dataclasses
 import html
 import io
 import json
@@ -13,6 +14,7 @@ import pytest
 import soundfile
 from films import numbered, write
 from PIL import Image
+from test_uploads import arrive
 
 from course_utils.cache import EmbeddingCache
 from course_utils.catalog import Catalog, Item
@@ -194,6 +196,41 @@ def test_names_suggestions_and_paths_can_be_typed(search, tmp_path):
     assert box.query_item.name == "drip"
 
 
+def test_files_of_all_kinds_can_be_uploaded(search, media, tmp_path):
+    box = SearchBox(search, "sea", k=2)
+    box.widget()
+    for item in (media.items[1], media.items[4], media.items[8]):
+        arrive(box.upload, f"my {item.path.name}", item.path.read_bytes())
+        assert box.query_item.label == "yours" and box.query_item.kind == item.kind
+        assert f"my {item.path.name}" in box.query_html.value and not box.upload.value
+    before = box.query_item
+    arrive(box.upload, "words.png", b"words")
+    assert "&#x27;words.png&#x27; is not a picture" in box.said.value and box.query_item == before
+    for _ in range(3):
+        box.back.click()
+    assert box.query_item.name == "sea" and box.back.disabled
+
+
+def test_large_is_a_class_of_the_whole_box_and_leaves_the_text(search):
+    box = SearchBox(search, "lake", k=2, large=True)
+    assert "cg-large" in box.widget()._dom_classes and repr(box) == TABLE
+    box.bigger.value = False
+    assert "cg-large" not in box.widget()._dom_classes
+
+
+def test_percentages_are_not_rounded_to_all(search):
+    box = SearchBox(search, "sea", k=1)
+    answer = box.found["image"][0]
+    for percentile, words in ((99.7, "above 99 %"), (100.0, "above all pairs")):
+        step = dataclasses.replace(answer.best, percentile=percentile)
+        box.found["image"][0] = dataclasses.replace(answer, paths=((step,),))
+        assert "above 100 %" in str(step)  # in tables, which are stored
+        box.widget()
+        box._show()
+        shown = box.cards["image"][0][1].value
+        assert shown.count(words) == 3 and "100 %)" not in shown
+
+
 def test_what_cannot_be_searched_for_is_said_and_the_query_stays(search, tmp_path, monkeypatch):
     box = SearchBox(search, "sea", k=2)
     box.widget()
@@ -267,7 +304,8 @@ def test_everything_plays_and_says_how_it_was_found(search):
             assert content.value.count(tag) == 1
             assert f"{slot + 1}. " in content.value
             found = box.answers()[kind][slot]
-            assert html.escape(found.short) in content.value and found.path == button.tooltip
+            assert html.escape(found.short) in content.value
+            assert found.path.replace("100 %", "all pairs") == button.tooltip
             assert f"cosine {found.best.cosine:.2f}" in content.value
             assert button.description == f"Use {found.item.name} as query"
     assert 'alt="Here is the lake."' in everything(box)
