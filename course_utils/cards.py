@@ -25,6 +25,20 @@ from course_utils.session import is_live
 THUMBNAIL = 176  # pixels
 
 CSS = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
+# ipywidgets gives a slider's handle no name, and Notebook 7 takes its arrow keys for the cells.
+_NAME_SLIDERS = """
+const name = () => document.querySelectorAll('.cg-root .widget-slider').forEach(slider => {
+    const words = slider.querySelector('.widget-label')?.textContent || 'How many';
+    slider.dataset.lmSuppressShortcuts = 'true';
+    slider.querySelectorAll('[role=slider], .ui-slider-handle, .widget-readout').forEach(part => {
+        if (part.matches('.widget-readout')) part.setAttribute('role', 'textbox');
+        part.setAttribute('aria-label', words);
+    });
+});
+name();
+setTimeout(name, 1000);
+"""
+STYLE = f'<style onload="{" ".join(_NAME_SLIDERS.split())}">{CSS}</style>'
 
 
 class Box(ABC):

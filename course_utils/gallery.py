@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from course_utils.cards import (
-    CSS,
+    STYLE,
     Box,
     bar_html,
     card_html,
@@ -182,9 +182,11 @@ class Gallery(Box):
         if self.encoder is not None:
             controls.append(self.file)
         heading = w.HTML(f"<b>{html.escape(self.heading)}</b>" if self.heading else "")
-        head = w.HBox([self.query_card, w.VBox([*controls, self.said])])
+        controls = w.VBox([*controls, self.said])
+        controls.add_class("cg-controls")
+        head = w.HBox([self.query_card, controls])
         head.add_class("cg-head")
-        root = w.VBox([w.HTML(f"<style>{CSS}</style>"), heading, head, cards])
+        root = w.VBox([w.HTML(STYLE), heading, head, cards])
         root.add_class("cg-root")
         self._show()
         return root

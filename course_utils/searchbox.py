@@ -12,7 +12,7 @@ from time import perf_counter
 
 from course_utils.answers import Answer, in_words
 from course_utils.cards import (
-    CSS,
+    STYLE,
     Box,
     bar_html,
     card_html,
@@ -153,7 +153,7 @@ class SearchBox(Box):
         head, body = w.Box([self.query_card, controls]), w.Box(columns)
         head.add_class("cg-head")
         body.add_class("cg-columns")
-        root = w.VBox([w.HTML(f"<style>{CSS}</style>"), heading, head, body])
+        root = w.VBox([w.HTML(STYLE), heading, head, body])
         root.add_class("cg-root")
         root.add_class("cg-search")
         self._suggest()
