@@ -29,10 +29,10 @@ CSS = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 _NAME_SLIDERS = """
 const name = () => document.querySelectorAll('.cg-root .widget-slider').forEach(slider => {
     const words = slider.querySelector('.widget-label')?.textContent || 'How many';
-    slider.dataset.lmSuppressShortcuts = 'true';
     slider.querySelectorAll('[role=slider], .ui-slider-handle, .widget-readout').forEach(part => {
         if (part.matches('.widget-readout')) part.setAttribute('role', 'textbox');
         part.setAttribute('aria-label', words);
+        part.dataset.lmSuppressShortcuts = 'true';
     });
 });
 name();
