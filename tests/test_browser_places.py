@@ -252,7 +252,7 @@ def use_gallery(page, gallery, own_file: bool) -> None:
         box.fill("../data/images/cup-02.jpg")
         box.press("Enter")
         expect(gallery.locator(".cg-query .cg-label")).to_contain_text("yours", timeout=20_000)
-        assert "cup" in cards(matches).first.locator(".cg-label").inner_text()
+        expect(cards(matches).first.locator(".cg-label")).to_contain_text("cup", timeout=20_000)
 
 
 def use_box(page, box) -> None:
