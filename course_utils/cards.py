@@ -27,6 +27,20 @@ from course_utils.session import is_live
 THUMBNAIL = 176  # pixels
 
 CSS = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
+# ipywidgets gives a slider's handle no name, and Notebook 7 takes its arrow keys for the cells.
+_NAME_SLIDERS = """
+const name = () => document.querySelectorAll('.cg-root .widget-slider').forEach(slider => {
+    const words = slider.querySelector('.widget-label')?.textContent || 'How many';
+    slider.querySelectorAll('[role=slider], .ui-slider-handle, .widget-readout').forEach(part => {
+        if (part.matches('.widget-readout')) part.setAttribute('role', 'textbox');
+        part.setAttribute('aria-label', words);
+        part.dataset.lmSuppressShortcuts = 'true';
+    });
+});
+name();
+setTimeout(name, 1000);
+"""
+STYLE = f'<style onload="{" ".join(_NAME_SLIDERS.split())}">{CSS}</style>'
 
 
 class Box(ABC):
@@ -58,7 +72,7 @@ class Box(ABC):
         heading = w.HTML(f"<b>{html.escape(self.heading)}</b>" if self.heading else "")
         heading.add_class("cg-heading")
         head.add_class("cg-head")
-        root = w.VBox([w.HTML(f"<style>{CSS}</style>"), heading, head, body])
+        root = w.VBox([w.HTML(STYLE), heading, head, body])
         for name in ("cg-root", *classes, *(["cg-large"] if self.large else [])):
             root.add_class(name)
 

@@ -41,7 +41,7 @@ def audio_tag(sound: str | Path | np.ndarray, name: str) -> str:
     data = base64.b64encode(flac_bytes(waveform)).decode()
     label = html.escape(name, quote=True)
     return (
-        f'<audio controls preload="auto" aria-label="{label}" '
+        f'<audio controls preload="auto" style="max-width:100%" aria-label="{label}" '
         f'src="data:audio/flac;base64,{data}"></audio>'
     )
 
@@ -60,7 +60,7 @@ class Players:
         bundle = {"text/plain": repr(self)}
         if is_live():
             figures = "".join(
-                f'<figure style="margin:0 16px 8px 0">{audio_tag(sound, title)}'
+                f'<figure style="margin:0 16px 8px 0;max-width:100%">{audio_tag(sound, title)}'
                 f"<figcaption>{html.escape(title)}</figcaption></figure>"
                 for sound, title in zip(self.sounds, self.titles, strict=True)
             )

@@ -135,11 +135,12 @@ class Clips:
         data["text/plain"] = repr(self)
         if is_live():
             data["text/html"] = "".join(
-                '<figure style="display:inline-block;width:300px;margin:0 16px 12px 0;'
-                f'vertical-align:top">{video_tag(item.path, item.caption, item.alt)}'
+                '<figure style="display:inline-block;width:300px;max-width:100%;'
+                'margin:0 16px 12px 0;vertical-align:top">'
+                f"{video_tag(item.path, item.caption, item.alt)}"
                 f"<figcaption>{html.escape(item.caption)}</figcaption></figure>"
                 for item in self.items
-            ).replace("<video ", '<video width="300" ')
+            ).replace("<video ", '<video style="width:100%" ')
         return data, metadata
 
     def __repr__(self) -> str:
