@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 
@@ -34,15 +34,9 @@ class Step:
     seconds: float | None = None
 
     def __str__(self) -> str:
-        return self._words("" if self.percentile is None else f"above {self.percentile:.0f} %")
-
-    def live(self) -> str:
-        """Return the step as boxes show it, without rounding to 100 %."""
-        return self._words("" if self.percentile is None else above(self.percentile))
-
-    def _words(self, above: str) -> str:
         at = "" if self.seconds is None else f" at {self.seconds:.1f} s"
-        return f"{ALIKE[self.space]}{at} ({self.cosine:.2f}{above and ', '}{above})"
+        beats = "" if self.percentile is None else f", {above(self.percentile)}"
+        return f"{ALIKE[self.space]}{at} ({self.cosine:.2f}{beats})"
 
 
 Way = tuple[Step, ...]
@@ -80,12 +74,12 @@ class Answer:
         return f"{via}{ALIKE[self.best.space]} {self.best.cosine:.2f}"
 
 
-def in_words(path: Way, say: Callable[[Step], str] = str) -> str:
-    """Return a way as a sentence's part; `say` puts a step into words."""
+def in_words(path: Way) -> str:
+    """Return a way as a sentence's part."""
     *before, last = path
     if not before:
-        return say(last)
-    return f"{before[0].item.name} {say(before[0])}, and with it this {say(last)}"
+        return str(last)
+    return f"{before[0].item.name} {before[0]}, and with it this {last}"
 
 
 def merged(lists: Sequence[Sequence[Way]]) -> list[Answer]:

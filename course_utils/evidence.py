@@ -195,7 +195,7 @@ class Thermometer:
 def above(percentile: float) -> str:
     """Return in words how many random pairs a cosine beats; all of them only if it beats all.
 
-    Tables round to whole percentages, where 99.6 becomes 100; here it is 99.
+    Rounded to whole percentages, but 99.6 to 99.
     """
     if percentile >= 100:
         return "above all pairs"

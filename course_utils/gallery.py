@@ -173,10 +173,8 @@ class Gallery(Box):
         lines = [f"Query: {item.name} ({item.label}){self._marked()}", "rank  cosine  item"]
         for rank, position, score in self._ranked():
             item = self.catalog[position]
-            mark = {1: ", liked", -1: ", disliked"}.get(self.marks.get(position), "")
-            lines.append(
-                f"{rank:4}  {score:6.2f}  {item.name} ({item.label}){mark}{self._above(score)}"
-            )
+            note = self._note(position, score)
+            lines.append(f"{rank:4}  {score:6.2f}  {item.name} ({item.label}){note}")
         return "\n".join(lines)
 
     def _marked(self) -> str:
@@ -184,18 +182,23 @@ class Gallery(Box):
         marks = list(self.marks.values())
         return f", moved by {marks.count(1)} liked and {marks.count(-1)} disliked" if marks else ""
 
+    def _note(self, position: int, score: float) -> str:
+        """Return an item's mark, and how many random pairs its cosine beats, in words."""
+        mark = {1: ", liked", -1: ", disliked"}.get(self.marks.get(position), "")
+        beats = self._above(score)
+        return mark + (beats and f", {beats}")
+
     def _above(self, score: float) -> str:
         """Return how many random pairs a cosine beats, in words, if the gallery has a scale.
 
         A query that was moved is no item, so there are no pairs to compare it with.
         """
-        scale = None if self.marks else self.scale
-        return f", above {scale.percentile(score):.0f} %" if scale else ""
+        return above(self.scale.percentile(score)) if self.scale and not self.marks else ""
 
     def picture(self) -> Picture:
         """Return the ranking as a picture with all ranks and scores."""
         cards = [
-            (small_picture(self.catalog[i]), self.catalog[i], score, self._above(score))
+            (small_picture(self.catalog[i]), self.catalog[i], score, self._note(i, score))
             for i, score in self.ranking()
         ]
         query = (small_picture(self.query_item), self.query_item)
@@ -337,8 +340,6 @@ class Gallery(Box):
 
     def _below(self, position: int, score: float) -> str:
         """Return what stands below a card's title: the cosine, and the mark."""
-        scale = None if self.marks else self.scale
-        note = f"<br>{above(scale.percentile(score))}" if scale else ""
-        return bar_html(self.catalog[position], score, note) + mark_html(
-            self.marks.get(position, 0)
-        )
+        beats = self._above(score)
+        bar = bar_html(self.catalog[position], score, beats and f"<br>{beats}")
+        return bar + mark_html(self.marks.get(position, 0))

@@ -10,7 +10,7 @@ import html
 from pathlib import Path
 from time import perf_counter
 
-from course_utils.answers import Answer, Step, in_words
+from course_utils.answers import Answer, in_words
 from course_utils.cards import (
     Box,
     bar_html,
@@ -222,7 +222,7 @@ def _counted(number: int, kind: str) -> str:
 
 
 def _ways(answer: Answer) -> str:
-    return "; ".join(in_words(path, Step.live) for path in answer.paths)
+    return "; ".join(in_words(path) for path in answer.paths)
 
 
 def _found_html(answer: Answer) -> str:
@@ -230,7 +230,7 @@ def _found_html(answer: Answer) -> str:
     step, more = answer.best, len(answer.paths) - 1
     note = "" if step.percentile is None else f", {above(step.percentile)}"
     more = f", and {more} more way{'' if more == 1 else 's'}" if more else ""
-    ways = "".join(f"<li>{html.escape(in_words(path, Step.live))}</li>" for path in answer.paths)
+    ways = "".join(f"<li>{html.escape(in_words(path))}</li>" for path in answer.paths)
     return (
         f"{bar_html(answer.item, step.cosine, note)}"
         f'<details class="cg-path"><summary title="{html.escape(_ways(answer))}">'

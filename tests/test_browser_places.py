@@ -222,12 +222,12 @@ def use_gallery(page, gallery, own_file: bool) -> None:
     matches = gallery.locator(".cg-cards")
     asked = gallery.locator(".cg-query .cg-name")
     before, wanted = name(gallery), cards(matches).nth(1).locator(".cg-name").inner_text()
-    cards(matches).nth(1).get_by_role("button").click(position={"x": 10, "y": 10})
+    cards(matches).nth(1).locator(".cg-hit").click(position={"x": 10, "y": 10})
     expect(asked).to_have_text(wanted, timeout=20_000)
     gallery.get_by_role("button", name="Back").click()
     expect(asked).to_have_text(before, timeout=20_000)
     wanted = cards(matches).first.locator(".cg-name").inner_text()
-    cards(matches).first.get_by_role("button").focus()
+    cards(matches).first.locator(".cg-hit").focus()
     page.keyboard.press("Enter")
     expect(asked).to_have_text(wanted, timeout=20_000)
 
@@ -324,7 +324,6 @@ def test_notebook_1(place, server):
         use_gallery(page, page.locator(".cg-root").first, own_file=True)
 
 
-@pytest.mark.skipif(not OLD, reason="minutes; runs where COURSE_OLD_WIDGETS asks for all places")
 def test_notebook_4(place, server):
     with opened(place, server, "04_unified_search.ipynb") as page:
         boxes = page.locator(".cg-root")
