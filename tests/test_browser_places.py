@@ -1,14 +1,7 @@
 """The galleries in the other places where the course is opened: Notebook 7, and the classic one.
 
 The classic notebook with ipywidgets 7.7.1 stands for places that have kept the old widgets; Colab
-has them too. It needs a Python of its own and is skipped unless COURSE_OLD_WIDGETS names one:
-
-    uv venv old --python 3.13
-    uv pip install --python old "ipywidgets==7.7.1" "ipython==7.34" "notebook<7" "torch==2.11.*" \
-        "torchvision==0.26.*" matplotlib scikit-learn opencv-python soundfile av safetensors \
-        pymilvus milvus-lite
-    uv pip install --python old --no-deps -e .
-    COURSE_OLD_WIDGETS=old/bin/python uv run pytest tests/test_browser_places.py
+has them too. It runs where COURSE_COLAB names a Python like Colab's: see test_colab.py.
 """
 
 import contextlib
@@ -26,7 +19,7 @@ import nbformat
 import pytest
 from test_browser import CHROMIUM, ROOT, pytestmark  # noqa: F401
 
-OLD = os.environ.get("COURSE_OLD_WIDGETS", "")
+OLD = os.environ.get("COURSE_COLAB", "")
 ITEMS = {
     "image": ["cup-08", "cup-10", "pen-01", "bottle-01", "pen-05"],
     "video": ["playing-11", "playing-13", "water-01", "both-01"],
@@ -124,12 +117,7 @@ CLASSIC = Place(
             NOTEBOOK_7, id="notebook7",
             marks=pytest.mark.skipif(not find_spec("notebook"), reason="needs Notebook 7"),
         ),
-        pytest.param(
-            CLASSIC, id="classic",
-            marks=pytest.mark.skipif(
-                not OLD, reason="needs COURSE_OLD_WIDGETS, a Python with ipywidgets 7.7.1"
-            ),
-        ),
+        *([pytest.param(CLASSIC, id="classic")] if OLD else []),
     ],
 )  # fmt: skip
 def place(request):
@@ -159,6 +147,7 @@ def server(place, tmp_path_factory):
         "HOME": str(home),
         "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "PYTHONPATH": str(ROOT),
     }
     said = subprocess.run(
         [place.python, "-c", "import ipywidgets; print(ipywidgets.__version__)"],

@@ -6,10 +6,12 @@ Running every cell and comparing its output is nbval's work (see `addopts` in py
 import contextlib
 import hashlib
 import io
+import os
 import re
 import statistics
 import subprocess
 import sys
+import sysconfig
 import time
 from pathlib import Path
 
@@ -132,6 +134,48 @@ def test_links_come_from_the_one_repository_address(path):
         r'REPOSITORY = "(.*?)"', "\n".join(cell.source for cell in load(path).cells)
     )
     assert cloned == [address]
+
+
+def cloning(home: Path) -> dict[str, str]:
+    """Return an environment where the repository's address leads here, for one who has nothing."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "COURSE_WEIGHTS": "offline",
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{ROOT.as_uri()}.insteadOf",
+        "GIT_CONFIG_VALUE_0": project["urls"]["Repository"],
+    }
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a git repository")
+@each_notebook
+def test_a_notebook_alone_fetches_the_course(path, tmp_path):
+    """As on Colab. After a restart of the kernel it starts in the first folder once more."""
+    (set_up,) = (cell.source for cell in load(path).cells if "REPOSITORY = " in cell.source)
+    code = f"{set_up}\nimport course_utils\nprint(course_utils.__file__)"
+    # Without `site`, the packages are there but not the course, which is installed as a link.
+    environment = cloning(tmp_path) | {"PYTHONPATH": sysconfig.get_paths()["purelib"]}
+    for _ in range(2):
+        result = subprocess.run(
+            [sys.executable, "-S", "-c", code],
+            cwd=tmp_path, env=environment, capture_output=True, text=True,
+        )  # fmt: skip
+        assert result.returncode == 0, result.stderr
+        fetched = tmp_path / "course" / "course_utils" / "__init__.py"
+        assert Path(result.stdout.strip()) == fetched.resolve()
+
+
+@each_notebook
+def test_what_colab_installs_is_what_the_project_asks_for(path):
+    (set_up,) = (cell.source for cell in load(path).cells if "REPOSITORY = " in cell.source)
+    (listed,) = re.findall(r"for name in \((.*?)\):", set_up, re.S)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    bounds = dict(re.findall(r"^([\w-]+).*<(\d+)$", "\n".join(project["dependencies"]), re.M))
+    for each in re.findall(r'"(.*?)"', listed):
+        name, _, below = each.partition("<")
+        assert bounds[name.replace("_", "-")] == below or not below, each
 
 
 def test_every_word_of_the_glossary_stands_in_its_notebooks():

@@ -1,0 +1,78 @@
+"""Each notebook alone, as Colab opens it: no repository beside it, and Colab's old packages.
+
+It needs a Python like Colab's and is skipped unless COURSE_COLAB names one (3.13; the course itself
+is not installed there, and the notebooks install what they miss):
+
+    uv venv --seed --python 3.13 colab
+    uv pip install --python colab "torch==2.11.*" "torchvision==0.26.*" "torchaudio==2.11.*" \
+        "ipywidgets==7.7.1" "ipython==7.34" "notebook<7" "opencv-python>=5" matplotlib \
+        scikit-learn pillow soundfile tqdm pandas setuptools
+    COURSE_COLAB=$PWD/colab/bin/python uv run --all-extras pytest tests/test_colab.py \
+        tests/test_browser_places.py
+
+The second file clicks through the galleries there, in the classic notebook: it has ipywidgets 7.7.1
+as Colab has.
+"""
+
+import os
+import subprocess
+
+import nbformat
+import pytest
+from test_notebooks import NOTEBOOKS, cloning
+
+COLAB = os.environ.get("COURSE_COLAB", "")
+if not COLAB:
+    pytest.skip("needs COURSE_COLAB, a Python like Colab's", allow_module_level=True)
+
+RUN = """
+import nbformat
+from nbclient import NotebookClient
+notebook = nbformat.read("alone.ipynb", 4)
+try:
+    NotebookClient(notebook, timeout=600, kernel_name="python3").execute()
+finally:
+    nbformat.write(notebook, "alone.ipynb")
+"""
+
+
+def installed() -> dict[str, str]:
+    """Return the versions of all packages there."""
+    listed = subprocess.run(
+        [COLAB, "-m", "pip", "freeze"], capture_output=True, text=True, check=True
+    )
+    return dict(line.split("==") for line in listed.stdout.splitlines() if "==" in line)
+
+
+def texts(notebook) -> list[str]:
+    """Return what the cells say in words, without those whose output differs every time."""
+    return [
+        "".join(
+            output.get("text") or output.get("data", {}).get("text/plain", "")
+            for output in cell.outputs
+        )
+        for cell in notebook.cells
+        if cell.cell_type == "code" and "nbval-ignore-output" not in cell.metadata.get("tags", ())
+    ]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_alone_runs_and_installs_only_what_is_missing(path, tmp_path):
+    before = installed()
+    (tmp_path / "alone.ipynb").write_bytes(path.read_bytes())
+    result = subprocess.run(
+        [COLAB, "-c", RUN], cwd=tmp_path, env=cloning(tmp_path), capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    after = installed()
+    assert {name: after[name] for name in before} == before, "a package of Colab's was replaced"
+    ran, stored = (nbformat.read(file, 4) for file in (tmp_path / "alone.ipynb", path))
+    differ = [
+        (mine, yours)
+        for mine, yours in zip(texts(stored), texts(ran), strict=True)
+        if mine != yours
+    ]
+    print(
+        f"\n{path.name}: {len(after) - len(before)} packages installed, {len(differ)} texts differ"
+    )
+    assert len(differ) <= len(texts(stored)) // 4, differ  # other versions round differently
