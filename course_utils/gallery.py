@@ -220,7 +220,7 @@ class Gallery(Box):
             value=min(self.k, MOST), min=1, max=max(1, min(MOST, len(self.catalog) - 1)),
             description="How many", continuous_update=False, layout=wide,
         )  # fmt: skip
-        self.only = w.Dropdown(options=labels, description="Show", layout=w.Layout(width="240px"))
+        self.only = w.Dropdown(options=labels, description="Show", layout=w.Layout(width="200px"))
         self.forget = w.Button(
             description="Forget marks", icon="eraser", disabled=True, layout=auto,
             tooltip="Search with the query alone again",
@@ -262,8 +262,8 @@ class Gallery(Box):
     def _own_file(self, w):
         """Return a field for a file's path, and a button to upload one."""
         self.file = w.Text(
-            placeholder="path of a file of yours, then Enter; or, to 10 MB,",
-            description="Your file", continuous_update=False, layout=w.Layout(width="470px"),
+            placeholder="path of a file of yours, then Enter",
+            description="Your file", continuous_update=False, layout=w.Layout(width="400px"),
         )  # fmt: skip
         self.file.observe(lambda change: self._go(change["new"].strip().strip("\"'")), "value")
         kinds = (self.catalog[0].kind,)

@@ -120,7 +120,7 @@ class SearchBox(Box):
 
         half, wide = w.Layout(flex="1 1 240px", width="auto"), w.Layout(flex="1 1 200px")
         self.field = w.Combobox(
-            placeholder="a name, or the path of a file of yours; then Enter",
+            placeholder="a name, or a file's path; then Enter",
             description="Search", ensure_option=False, continuous_update=False, layout=wide,
         )  # fmt: skip
         self.only = w.Dropdown(

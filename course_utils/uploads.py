@@ -118,11 +118,11 @@ def upload_button(w, kinds: Sequence[str], act: Callable, say: Callable):
         say: is called with a problem in words.
     """
     button = w.FileUpload(
-        description="Upload", accept=",".join(f"{kind}/*" for kind in kinds), multiple=False,
-        layout=w.Layout(width="auto"),
+        description=f"Upload, to {MAX_BYTES // 10**6} MB", layout=w.Layout(width="auto"),
+        accept=",".join(f"{kind}/*" for kind in kinds), multiple=False,
     )  # fmt: skip
     if button.has_trait("tooltip"):  # since ipywidgets 8
-        button.tooltip = f"A file of yours, at most {MAX_BYTES // 10**6} MB"
+        button.tooltip = "A file of yours; a larger one by its path"
 
     def arrived(_) -> None:
         files = uploaded(button.value)

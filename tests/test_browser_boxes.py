@@ -78,7 +78,7 @@ def test_upload_marks_compare_and_large(lab, tmp_path):  # noqa: F811
         asked.value.set_files(picture | {"buffer": cup})
         expect(gallery.locator(".cg-query .cg-label")).to_contain_text("yours", timeout=20_000)
         expect(gallery.locator(".cg-query .cg-name")).to_have_text("my _b_cup.jpg")
-        expect(gallery.locator(".widget-upload")).to_have_text("Upload (0)")
+        expect(gallery.locator(".widget-upload")).to_have_text("Upload, to 10 MB (0)")
         expect(cards.first.locator(".cg-label")).to_contain_text("cup")
         expect(gallery.locator(".cg-mark:visible")).to_have_count(0)
         look(gallery, "upload-light")
