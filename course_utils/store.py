@@ -1,6 +1,6 @@
 """A vector database: where embeddings live once there are many, or several programs need them.
 
-`open_store()` gives a Milvus database: a file on this computer, or with MILVUS_URI=http://host:19530
+`open_store()` gives a Milvus database: a folder on this computer, or with MILVUS_URI=http://host:19530
 (and MILVUS_TOKEN) a server or a whole cluster, with the same code. Where Milvus cannot be used, it
 gives an exact search in memory that is used in the same way, and says so.
 """
@@ -58,10 +58,10 @@ def open_store(uri: str | None = None, **options) -> Store:
 
 
 class VectorStore(Store):
-    """Milvus: a file on this computer, a server, or a cluster.
+    """Milvus: a folder on this computer, a server, or a cluster.
 
     Attributes:
-        where: the file or the server's address, without any password.
+        where: the folder or the server's address, without any password.
 
     Source: https://milvus.io/docs/milvus_lite.md,
     https://milvus.io/api-reference/pymilvus/v2.6.x/MilvusClient/Client/MilvusClient.md
@@ -80,11 +80,11 @@ class VectorStore(Store):
         """Connect.
 
         Args:
-            uri: a server's address such as `http://localhost:19530`, or a file whose name ends in
-                `.db`; None takes MILVUS_URI, or else a file in `cache_folder()`.
+            uri: a server's address such as `http://localhost:19530`, or a folder whose name ends in
+                `.db`; None takes MILVUS_URI, or else a folder in `cache_folder()`.
             token: `user:password` or an API key; None takes MILVUS_TOKEN, or else none.
             index: `FLAT` compares with every vector and is exact; `HNSW` walks a graph, is faster
-                among many vectors, may miss some, and needs a server.
+                among many vectors, may miss some, and is offered for servers only.
             prefix: what the collections' names begin with, so that the learners of a class can
                 share a server.
             fresh: a search knows everything that was written before it, for which a server waits
@@ -106,7 +106,10 @@ class VectorStore(Store):
             self._path = Path(uri).expanduser().absolute()
             self.where = str(self._path)
             if index != "FLAT":
-                raise ValueError("In a file, search is exact (FLAT); HNSW needs a Milvus server.")
+                raise ValueError(
+                    "On this computer alone the course searches exactly (FLAT); for HNSW, name a "
+                    "Milvus server."
+                )
             take(self._path)
             uri, options = str(self._path), {"grpc_options": {"grpc.enable_http_proxy": 0}}
         else:
@@ -289,7 +292,7 @@ class VectorStore(Store):
         if _is_silence(error):
             return (
                 f"The Milvus server at {self.where} does not answer, after {self.seconds:g} "
-                "seconds of trying; start it, or unset MILVUS_URI to work with a file."
+                "seconds of trying; start it, or unset MILVUS_URI to work on this computer alone."
             )
         return f"The Milvus server at {self.where} could not {action}: {text[:200]}"
 

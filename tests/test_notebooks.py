@@ -170,7 +170,7 @@ def test_a_notebook_alone_fetches_the_course(path, tmp_path):
 @each_notebook
 def test_what_colab_installs_is_what_the_project_asks_for(path):
     (set_up,) = (cell.source for cell in load(path).cells if "REPOSITORY = " in cell.source)
-    (listed,) = re.findall(r"for name in \((.*?)\):", set_up, re.S)
+    (listed,) = re.findall(r"needed = \[(.*?)\]", set_up, re.S)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     bounds = dict(re.findall(r"^([\w-]+).*<(\d+)$", "\n".join(project["dependencies"]), re.M))
     for each in re.findall(r'"(.*?)"', listed):

@@ -379,7 +379,7 @@ def test_settings_choose_the_place(tmp_path, monkeypatch):
             VectorStore()
     with pytest.raises(ValueError, match="may be FLAT or HNSW"):
         VectorStore(tmp_path / "a.db", index="flat")
-    with pytest.raises(ValueError, match="HNSW needs a Milvus server"):
+    with pytest.raises(ValueError, match="for HNSW, name a Milvus server"):
         VectorStore(tmp_path / "a.db", index="HNSW")
 
 
