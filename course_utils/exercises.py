@@ -12,6 +12,9 @@ from collections.abc import Callable
 import numpy as np
 
 DONE = "All correct!"
+EXERCISES = {1: 4, 2: 3, 3: 4, 4: 4}  # notebook: how many have a check
+
+_solved: set[tuple[int, int]] = set()  # (notebook, exercise)
 
 
 def _try(function: Callable, *arguments):
@@ -35,10 +38,14 @@ def _number(result) -> float:
         return math.nan
 
 
-def _verdict(name: str, problems: list[str]) -> None:
+def _verdict(notebook: int, number: int, problems: list[str]) -> None:
+    name = f"Exercise {number}"
     if not problems:
-        print(f"{name}: {DONE}")
+        _solved.add((notebook, number))
+        done = sum(each[0] == notebook for each in _solved)
+        print(f"{name}: {DONE} Solved in this notebook: {done} of {EXERCISES[notebook]}.")
         return
+    _solved.discard((notebook, number))
     print(f"{name}: not yet.")
     for problem in dict.fromkeys(problems):
         print(f"  - {problem}")
@@ -63,7 +70,7 @@ def check_cosine(function: Callable) -> None:
             if math.isclose(_number(result), float(np.dot(a, b))):
                 hint = " That is the dot product: divide it by both lengths."
             problems.append(f"{what} gave {result}, but {wanted:.3f} is right.{hint}")
-    _verdict("Exercise 1", problems)
+    _verdict(1, 1, problems)
 
 
 def check_top_k(function: Callable) -> None:
@@ -88,7 +95,7 @@ def check_top_k(function: Callable) -> None:
             problems.append(f"k was {k}, but {len(found)} positions came back.")
         else:
             problems.append(f"for query {query} the best {k} are {wanted}, not {found}.")
-    _verdict("Exercise 2", problems)
+    _verdict(1, 2, problems)
 
 
 def check_precision(function: Callable) -> None:
@@ -109,7 +116,7 @@ def check_precision(function: Callable) -> None:
             elif math.isclose(_number(result), labels.count(wanted) / len(labels)):
                 hint = " Only the first k results count."
             problems.append(f"{labels} with k={k} gave {result}, but {right} is right.{hint}")
-    _verdict("Exercise 3", problems)
+    _verdict(1, 3, problems)
 
 
 def check_duplicates(function: Callable) -> None:
@@ -137,7 +144,7 @@ def check_duplicates(function: Callable) -> None:
             problems.append(
                 f"threshold {threshold}: {sorted(wanted)} is right, not {sorted(found)}."
             )
-    _verdict("Exercise 4", problems)
+    _verdict(1, 4, problems)
 
 
 def check_mel(function: Callable) -> None:
@@ -155,7 +162,7 @@ def check_mel(function: Callable) -> None:
     result, problem = _try(function, np.array([0.0, 700.0]))
     if not problem and np.shape(result) != (2,):
         problem = "an array of two frequencies must give two numbers; use np.log10, not math."
-    _verdict("Exercise 1", problems + ([problem] if problem else []))
+    _verdict(3, 1, problems + ([problem] if problem else []))
 
 
 def check_audible(function: Callable) -> None:
@@ -182,7 +189,7 @@ def check_audible(function: Callable) -> None:
             problems.append("for power it is 10 ** (-below / 10); 20 is for pressure.")
         else:
             problems.append(f"below={below}: {wanted} is right, not {found}.")
-    _verdict("Exercise 2", problems)
+    _verdict(3, 2, problems)
 
 
 def check_collapse(function: Callable) -> None:
@@ -205,7 +212,7 @@ def check_collapse(function: Callable) -> None:
             problems.append("it is not normalised; subtract the mean and divide by the deviation.")
         elif not np.allclose(found, wanted, atol=1e-6):
             problems.append(f"{wanted.round(2).tolist()} is right, not {found.round(2).tolist()}.")
-    _verdict("Exercise 3", problems)
+    _verdict(3, 3, problems)
 
 
 def check_pitch(function: Callable) -> None:
@@ -224,7 +231,7 @@ def check_pitch(function: Callable) -> None:
             elif _number(result) > 400:
                 hint = " A shift of almost 0 always fits; begin at rate // 400."
             problems.append(f"a tone of {hertz:.0f} Hz gave {result}.{hint}")
-    _verdict("Exercise 4", problems)
+    _verdict(3, 4, problems)
 
 
 def check_moments(function: Callable) -> None:
@@ -249,7 +256,7 @@ def check_moments(function: Callable) -> None:
             f"{seconds:g} s and {count} moments gave {found.round(2).tolist()}, but "
             f"{wanted} is right.{hint}"
         )
-    _verdict("Exercise 1", problems)
+    _verdict(2, 1, problems)
 
 
 def check_clip(function: Callable) -> None:
@@ -277,7 +284,7 @@ def check_clip(function: Callable) -> None:
                 for (name, value), got in zip(wanted.items(), first, strict=True):
                     if not math.isclose(got, value, abs_tol=1e-6):
                         problems.append(f"{name} became {got:.2f}, but {value:.2f} is right.")
-    _verdict("Exercise 2", problems)
+    _verdict(2, 2, problems)
 
 
 def check_movement(function: Callable) -> None:
@@ -299,7 +306,7 @@ def check_movement(function: Callable) -> None:
             elif math.isclose(_number(result), 1 - float((vectors @ vectors.T).mean())):
                 hint = " Only neighbours in time count, not all pairs."
             problems.append(f"{what} gave {result}, but {wanted:.2f} is right.{hint}")
-    _verdict("Exercise 3", problems)
+    _verdict(2, 3, problems)
 
 
 def check_fusion(function: Callable) -> None:
@@ -327,7 +334,7 @@ def check_fusion(function: Callable) -> None:
             problems.append(f"{rankings} holds {sorted(set(wanted))}, but {found} came back.")
         else:
             problems.append(f"{what}: {rankings} should become {wanted}, not {found}.")
-    _verdict("Exercise 1", problems)
+    _verdict(4, 1, problems)
 
 
 def check_percentile(function: Callable) -> None:
@@ -344,7 +351,7 @@ def check_percentile(function: Callable) -> None:
             elif math.isclose(_number(result), 100 - wanted, abs_tol=1e-6):
                 hint = " That counts the scores above; count those below."
             problems.append(f"{score} among {len(scores)} gave {result}, not {wanted}.{hint}")
-    _verdict("Exercise 2", problems)
+    _verdict(4, 2, problems)
 
 
 def check_recall(function: Callable) -> None:
@@ -364,7 +371,7 @@ def check_recall(function: Callable) -> None:
             if math.isclose(_number(result), len(set(found) & set(true)) / len(found)):
                 hint = " That is precision: divide by how many *true* ones there are."
             problems.append(f"{what} gave {result}, but {wanted} is right.{hint}")
-    _verdict("Exercise 3", problems)
+    _verdict(4, 3, problems)
 
 
 def check_key(function: Callable) -> None:
@@ -386,4 +393,4 @@ def check_key(function: Callable) -> None:
             problems.append(f"{(content, fingerprint)} and {other} have the same key.")
         else:
             keys[result] = (content, fingerprint)
-    _verdict("Exercise 4", problems)
+    _verdict(4, 4, problems)

@@ -223,10 +223,21 @@ def say(*sources: str) -> str:
 
 @pytest.mark.parametrize(("stub", "check", "solution"), exercise_cells())
 def test_solution_passes_and_stub_fails_kindly(stub, check, solution):
-    assert say(stub, solution, check).strip().endswith("All correct!")
+    assert exercises.DONE in say(stub, solution, check)
     kindly = say(stub, check)
     assert "not yet" in kindly and "not written yet" in kindly
     assert "Traceback" not in kindly and "Error" not in kindly.replace("NotImplementedError", "")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_what_is_solved_is_counted(path, monkeypatch):
+    monkeypatch.setattr(exercises, "_solved", set())
+    mine = [each.values for each in exercise_cells() if each.id.startswith(path.stem)]
+    for count, (stub, check, solution) in enumerate(mine, 1):
+        for _ in range(2):  # a second run counts once
+            assert f"Solved in this notebook: {count} of {len(mine)}." in say(stub, solution, check)
+    say(*mine[0][:2])  # no longer solved
+    assert f": {len(mine) - 1} of {len(mine)}." in say(*mine[-1][::2], mine[-1][1])
 
 
 WRONG = {  # a common mistake, and words of the answer to it
