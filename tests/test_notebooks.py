@@ -8,6 +8,7 @@ import hashlib
 import io
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -134,6 +135,24 @@ def test_links_come_from_the_one_repository_address(path):
         r'REPOSITORY = "(.*?)"', "\n".join(cell.source for cell in load(path).cells)
     )
     assert cloned == [address]
+
+
+def test_a_new_address_is_put_everywhere(tmp_path):
+    files = ["pyproject.toml", "README.md", "CITATION.cff"]
+    files += [f"notebooks/{path.name}" for path in (ROOT / "notebooks").iterdir() if path.is_file()]
+    (tmp_path / "notebooks").mkdir()
+    for name in files:
+        shutil.copy(ROOT / name, tmp_path / name)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    old = project["urls"]["Repository"].removeprefix("https://github.com/")
+    text = (tmp_path / "pyproject.toml").read_text(encoding="utf-8")
+    (tmp_path / "pyproject.toml").write_text(text.replace(old, "someone/else"), encoding="utf-8")
+    script = ROOT / ".github" / "set_address.py"
+    subprocess.run([sys.executable, str(script), str(tmp_path)], check=True, capture_output=True)
+    for name in files:
+        before, after = ((at / name).read_text(encoding="utf-8") for at in (ROOT, tmp_path))
+        assert after == before.replace(old, "someone/else")
+    assert (tmp_path / "README.md").read_text(encoding="utf-8").count("someone/else") >= 4
 
 
 def cloning(home: Path) -> dict[str, str]:
