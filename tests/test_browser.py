@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from course_utils.cache import cache_folder
+
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
@@ -42,6 +44,7 @@ def lab(tmp_path_factory):
         "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "COURSE_CACHE_DIR": str(cache_folder()),  # what a notebook computes, nbval finds again
     }
     command = [
         sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root",
@@ -97,7 +100,7 @@ def opened(lab: str, notebook: str, galleries: int):
         page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
         page.get_by_text(re.compile(r"ipykernel\) \| Idle")).wait_for(timeout=120_000)
         run_all(page)
-        page.locator(".cg-root").nth(galleries - 1).wait_for(state="attached", timeout=240_000)
+        page.locator(".cg-root").nth(galleries - 1).wait_for(state="attached", timeout=480_000)
         yield page
         browser.close()
 
