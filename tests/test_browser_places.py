@@ -18,6 +18,7 @@ from importlib.util import find_spec
 import nbformat
 import pytest
 from test_browser import CHROMIUM, ROOT, pytestmark  # noqa: F401
+from test_browser_unified import plays
 
 OLD = os.environ.get("COURSE_COLAB", "")
 ITEMS = {
@@ -279,16 +280,6 @@ def slide(page, box, key: str) -> None:
         box.locator(".ui-slider-handle[aria-label='How many']")
     ).focus()
     page.keyboard.press(key)
-
-
-def plays(page, player) -> None:
-    """Press the space bar on a player and wait until it has moved on."""
-    handle = player.element_handle()
-    player.scroll_into_view_if_needed()
-    player.focus()
-    page.keyboard.press("Space")
-    page.wait_for_function("player => player.currentTime > 0.1", arg=handle, timeout=20_000)
-    player.evaluate("player => player.pause()")
 
 
 def test_galleries_players_and_search_box(place, server, tmp_path):
