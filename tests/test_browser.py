@@ -20,6 +20,10 @@ ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
 )
+CHROMIUM_ARGS = [
+    "--no-sandbox", "--disable-background-networking", "--disable-component-update",
+    "--disable-audio-output",  # a machine without loudspeakers may wait for them for ever
+]  # fmt: skip
 
 pytestmark = pytest.mark.skipif(
     not CHROMIUM, reason="needs Chromium; on Debian: apt-get install chromium"
@@ -93,7 +97,7 @@ def opened(lab: str, notebook: str, galleries: int):
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-background-networking", "--disable-component-update"],
+            args=CHROMIUM_ARGS,
         )
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto(f"{lab}/lab/tree/notebooks/{notebook}?token=course")

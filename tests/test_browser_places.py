@@ -17,7 +17,7 @@ from importlib.util import find_spec
 
 import nbformat
 import pytest
-from test_browser import CHROMIUM, ROOT, pytestmark  # noqa: F401
+from test_browser import CHROMIUM, CHROMIUM_ARGS, ROOT, pytestmark  # noqa: F401
 from test_browser_unified import plays
 
 OLD = os.environ.get("COURSE_COLAB", "")
@@ -186,7 +186,7 @@ def opened(place: Place, server: str, notebook: str):
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-background-networking", "--disable-component-update"],
+            args=CHROMIUM_ARGS,
         )
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto(f"{server}/notebooks/notebooks/{notebook}?token=course")
