@@ -30,10 +30,20 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """A JupyterLab server on a copy of the notebooks, so that saving changes nothing here."""
-    home = tmp_path_factory.mktemp("lab")
+@contextlib.contextmanager
+def serving(home: Path, python: str, program: list[str], root: str, **variables: str):
+    """Run a Jupyter server on a copy of the notebooks, so that saving changes nothing here.
+
+    Args:
+        home: an empty folder.
+        python: which Python runs it.
+        program: its module and options.
+        root: the option that names the folder with the course.
+        variables: what is set in its environment.
+
+    Yields:
+        Its address.
+    """
     shutil.copytree(ROOT / "notebooks", home / "course" / "notebooks")
     (home / "course" / "data").symlink_to(ROOT / "data")
     # Keep all cells in the page, also those out of sight, so that the test can find them.
@@ -46,14 +56,12 @@ def lab(tmp_path_factory):
     environment = os.environ | {
         "HOME": str(home),
         "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
-        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
-        "COURSE_CACHE_DIR": str(cache_folder()),  # what a notebook computes, nbval finds again
+        **variables,
     }
     command = [
-        sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root",
-        "--ip=127.0.0.1", f"--port={port}", "--IdentityProvider.token=course",
-        f"--ServerApp.root_dir={home / 'course'}",
+        python, "-m", *program, "--no-browser", "--allow-root", "--ip=127.0.0.1",
+        f"--port={port}", f"{root}={home / 'course'}",
     ]  # fmt: skip
     with (home / "log").open("w") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
@@ -71,6 +79,21 @@ def lab(tmp_path_factory):
     finally:
         server.terminate()
         server.wait(20)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """A JupyterLab server."""
+    home = tmp_path_factory.mktemp("lab")
+    with serving(
+        home,
+        sys.executable,
+        ["jupyter", "lab", "--IdentityProvider.token=course"],
+        "--ServerApp.root_dir",
+        JUPYTERLAB_WORKSPACES_DIR=str(home / "workspaces"),
+        COURSE_CACHE_DIR=str(cache_folder()),  # what a notebook computes, nbval finds again
+    ) as address:
+        yield address
 
 
 def run_all(page) -> None:

@@ -7,17 +7,14 @@ has them too. It runs where COURSE_COLAB names a Python like Colab's: see test_c
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from dataclasses import dataclass
 from importlib.util import find_spec
 
 import nbformat
 import pytest
-from test_browser import CHROMIUM, CHROMIUM_ARGS, ROOT, pytestmark  # noqa: F401
+from test_browser import CHROMIUM, CHROMIUM_ARGS, ROOT, pytestmark, serving  # noqa: F401
 from test_browser_unified import plays
 
 OLD = os.environ.get("COURSE_COLAB", "")
@@ -128,54 +125,22 @@ def place(request):
 @pytest.fixture(scope="module")
 def server(place, tmp_path_factory):
     """A server on a copy of the notebooks and on one that is made of CELLS."""
-    home = tmp_path_factory.mktemp("place")
-    folder = home / "course" / "notebooks"
-    shutil.copytree(ROOT / "notebooks", folder)
-    (home / "course" / "data").symlink_to(ROOT / "data")
-    shutil.copy(ROOT / "data" / "images" / "cup-09.jpg", folder / "mine.jpg")
-    cells = [nbformat.v4.new_code_cell(source.strip()) for source in CELLS]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
-    nbformat.write(notebook, folder / "small.ipynb")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    # Keep all cells in the page, also those out of sight, so that the test can find them.
-    settings = home / "settings" / "@jupyterlab" / "notebook-extension"
-    settings.mkdir(parents=True)
-    (settings / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}')
-    environment = os.environ | {
-        "HOME": str(home),
-        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
-        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
-        "PYTHONPATH": str(ROOT),
-    }
     said = subprocess.run(
         [place.python, "-c", "import ipywidgets; print(ipywidgets.__version__)"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert said.stdout.startswith(place.widgets)
+    home = tmp_path_factory.mktemp("place")
     *options, root = place.options
-    command = [
-        place.python, "-m", "notebook", "--no-browser", "--allow-root", "--ip=127.0.0.1",
-        f"--port={port}", *options, f"{root}={home / 'course'}",
-    ]  # fmt: skip
-    with (home / "log").open("w") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(120):
-            try:
-                urllib.request.urlopen(f"{address}/api?token=course", timeout=2)
-                break
-            except OSError:
-                time.sleep(0.5)
-        else:
-            pytest.fail((home / "log").read_text())
+    program = ["notebook", *options]
+    with serving(home, place.python, program, root, PYTHONPATH=str(ROOT)) as address:
+        folder = home / "course" / "notebooks"
+        shutil.copy(ROOT / "data" / "images" / "cup-09.jpg", folder / "mine.jpg")
+        cells = [nbformat.v4.new_code_cell(source.strip()) for source in CELLS]
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+        nbformat.write(notebook, folder / "small.ipynb")
         yield address
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 @contextlib.contextmanager
