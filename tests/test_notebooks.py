@@ -41,6 +41,10 @@ def tags(cell) -> set[str]:
     return set(cell.metadata.get("tags", ()))
 
 
+def slide_type(cell) -> str:
+    return cell.metadata.get("slideshow", {}).get("slide_type", "")
+
+
 # ---- the gates themselves ----
 
 
@@ -101,16 +105,28 @@ def test_every_stored_picture_has_alt_text(path):
 @each_notebook
 def test_notebook_follows_the_anatomy(path):
     cells = load(path).cells
-    assert 40 <= len(cells) <= 150
+    assert 40 <= sum(slide_type(cell) != "notes" for cell in cells) <= 150
     text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     for part in ("You will learn", "Minutes", "Predict first", "Quiz", "Recap", "You have learned"):
         assert part in text, f"no {part!r}"
     assert text.count("<summary>Hint</summary>") == text.count("<summary>Solution</summary>") >= 3
     assert text.count("<b>Right.</b>") == 3
-    slides = [cell.metadata.get("slideshow", {}).get("slide_type") for cell in cells]
-    assert slides.count("slide") >= 8 and "notes" in slides
+    assert [slide_type(cell) for cell in cells].count("slide") >= 8
     for cell in cells:
         assert tags(cell) <= TAGS
+
+
+@each_notebook
+def test_each_part_has_speaker_notes_with_its_minutes(path):
+    cells = load(path).cells
+    planned = re.findall(r"^\| (\d+)\. (.+?) \| (\d+) \|$", cells[0].source, re.MULTILINE)
+    titles = [i for i, cell in enumerate(cells) if re.match(r"## \d+\. ", cell.source)]
+    assert [int(number) for number, _, _ in planned] == list(range(1, len(titles) + 1))
+    for (number, title, minutes), i in zip(planned, titles, strict=True):
+        first = cells[i].source.splitlines()[0]
+        assert title.startswith(first.removeprefix(f"## {number}. ")), first
+        assert slide_type(cells[i]) == "slide" and slide_type(cells[i + 1]) == "notes", first
+        assert f"\n\n{minutes} minutes" in cells[i + 1].source, first
 
 
 @each_notebook
