@@ -84,6 +84,27 @@ def test_sentences_are_short(path):
     assert {sentence for sentence, words in lengths.items() if words > 45} == set()
 
 
+def said_twice(text: str) -> set[str]:
+    """Return what stands twice in one paragraph: sentences, and entries of a list of links."""
+    found = set()
+    for paragraph in text.split("\n\n"):
+        parts = [part for part in re.split(r"(?<=[.!?])\s+| · ", paragraph) if len(part) > 25]
+        found |= {part for part in parts if parts.count(part) > 1}
+    return found
+
+
+@pytest.mark.parametrize("path", [*NOTEBOOKS, *DOCUMENTS], ids=lambda path: path.name)
+def test_nothing_is_said_twice(path):
+    assert said_twice(text_of(path)) == set()
+
+
+def test_what_is_said_twice_is_seen():
+    twice = "It is the square of its size. It is the square of its size."
+    link = "[A paper of 1937](https://example.org/1937)"
+    assert len(said_twice(f"{twice}\n\nTo read: {link} · {link} · {link}")) == 2
+    assert not said_twice(f"Once, and not more than once.\n\n{twice[:30]}\n\n{twice[:30]}")
+
+
 # ---- links to other places ----
 
 
