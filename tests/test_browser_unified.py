@@ -1,5 +1,6 @@
 """A real browser asks the search box: it clicks, types, plays, and looks at both themes."""
 
+import contextlib
 import json
 import re
 import urllib.request
@@ -58,17 +59,20 @@ def write_notebook(lab, name: str, code: str) -> None:  # noqa: F811
 
 def plays(page, player) -> None:
     """Press the space bar on a player until it has moved on; a busy page may miss a key."""
+    from playwright.sync_api import Error
+
     state = "({paused, readyState, currentTime}) => ({paused, readyState, currentTime})"
     for _ in range(3):
-        player.scroll_into_view_if_needed()
-        player.focus()
-        if player.evaluate("player => player.paused"):
-            page.keyboard.press("Space")
-        for _ in range(40):  # asked anew each time: a redrawn card has a new player
-            if player.evaluate("player => player.currentTime > 0.1"):
-                player.evaluate("player => player.pause()")
-                return
-            page.wait_for_timeout(250)
+        with contextlib.suppress(Error):  # a card that is drawn anew gets a new player
+            player.scroll_into_view_if_needed()
+            player.focus()
+            if player.evaluate("player => player.paused"):
+                page.keyboard.press("Space")
+            for _ in range(40):
+                if player.evaluate("player => player.currentTime > 0.1"):
+                    player.evaluate("player => player.pause()")
+                    return
+                page.wait_for_timeout(250)
     pytest.fail(f"the player does not play: {player.evaluate(state)}")
 
 
