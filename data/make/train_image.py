@@ -1,0 +1,243 @@
+"""Train the course's own ResNet-18: it learns to repeat what a larger network says.
+
+    python data/make/train_image.py --pictures FOLDER --teacher FILE --minutes 60
+    python data/make/train_image.py ... --start data/weights/resnet18-course.safetensors
+
+Both networks see the same crop of the same picture (the small one with fewer pixels), and the
+small one learns to give the answers of the large one: its 1,000 class scores, and the direction
+of its embedding. No labels are needed. One picture in twenty is never trained on; how well the two
+networks agree on these is printed before and after.
+
+Sources: Hinton, Vinyals and Dean, Distilling the Knowledge in a Neural Network (2015),
+https://arxiv.org/abs/1503.02531; Beyer and others, Knowledge distillation: A good teacher is
+patient and consistent (2022), https://arxiv.org/abs/2106.05237.
+
+Needs timm (`uv sync --extra training`). The teacher is EfficientNet-Lite0 in timm's form,
+`tf_efficientnet_lite0`. A graphics card is used if there is one. The course itself never runs this.
+"""
+
+import argparse
+import copy
+import math
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageOps
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torchvision.models import resnet18
+
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+# Part of the time that is gone: pixels of the student's crops, smallest and largest share of the
+# picture in a crop.
+PLAN = ((0.6, 112, 0.15, 1.0), (0.85, 128, 0.15, 1.0), (1.0, 160, 0.35, 1.0))
+
+
+def load_pictures(folder: Path, side: int) -> torch.Tensor:
+    """Return all pictures under a folder, cut to squares: uint8 of shape (n, 3, side, side)."""
+
+    def read(path):
+        with Image.open(path) as picture:
+            square = ImageOps.fit(picture.convert("RGB"), (side, side), Image.Resampling.BICUBIC)
+        return np.asarray(square)
+
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise SystemExit(f"No pictures under '{folder}'; name a folder with JPEG, PNG or WebP.")
+    with ThreadPoolExecutor() as pool:
+        return torch.from_numpy(np.stack(list(pool.map(read, paths)))).permute(0, 3, 1, 2)
+
+
+def load_teacher(path: Path, device: torch.device) -> nn.Module:
+    """Return EfficientNet-Lite0, which names 1,000 classes and is not trained."""
+    import timm
+
+    teacher = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    teacher.load_state_dict({k: v.float() for k, v in load_file(path).items()})
+    teacher = teacher.eval().requires_grad_(False)
+    return teacher.to(device, memory_format=torch.channels_last)
+
+
+def load_student(path: Path | None, device: torch.device) -> nn.Module:
+    """Return a ResNet-18, new or as a checkpoint left it."""
+    student = resnet18(weights=None)
+    if path:
+        state = load_file(path)
+        student.load_state_dict({k: v.float() if v.is_floating_point() else v
+                                 for k, v in state.items()})  # fmt: skip
+    return student.to(device, memory_format=torch.channels_last)
+
+
+def ask_teacher(teacher: nn.Module, crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the teacher's embeddings (n, 1280) and class scores (n, 1000) of crops in 0..1."""
+    x = ((crops * 255 - 127) / 128).contiguous(memory_format=torch.channels_last)
+    cells = teacher.forward_features(x)
+    return cells.mean(dim=(2, 3)), teacher.forward_head(cells)
+
+
+def ask_student(student: nn.Module, crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the student's embeddings (n, 512) and class scores (n, 1000) of crops in 0..1."""
+    mean, deviation = (crops.new_tensor(x).view(1, 3, 1, 1) for x in (MEAN, DEVIATION))
+    x = ((crops - mean) / deviation).contiguous(memory_format=torch.channels_last)
+    for name, layer in student.named_children():
+        if name != "fc":
+            x = layer(x)
+    return x.flatten(1), student.fc(x.flatten(1))
+
+
+def random_crops(pictures: torch.Tensor, side: int, least: float, most: float) -> torch.Tensor:
+    """Return one crop of each picture, some mirrored, with other brightness, contrast and colour.
+
+    Args:
+        pictures: uint8 of shape (n, 3, height, width).
+        side: height and width of the crops.
+        least: the smallest share of a picture's area that a crop has.
+        most: the largest.
+
+    Returns:
+        Numbers in 0..1 of shape (n, 3, side, side).
+    """
+    n, device = len(pictures), pictures.device
+
+    def draw(low, high, shape=(n,)):
+        return torch.empty(shape, device=device).uniform_(low, high)
+
+    area, ratio = draw(least, most), torch.exp(draw(-0.3, 0.3))
+    width, height = (area * ratio).sqrt().clamp(max=1), (area / ratio).sqrt().clamp(max=1)
+    place = torch.zeros(n, 2, 3, device=device)
+    place[:, 0, 0] = width * draw(-1, 1).sign()
+    place[:, 1, 1] = height
+    place[:, 0, 2], place[:, 1, 2] = draw(-1, 1) * (1 - width), draw(-1, 1) * (1 - height)
+    grid = F.affine_grid(place, (n, 3, side, side), align_corners=False)
+    crops = F.grid_sample(pictures.float() / 255, grid, align_corners=False)
+    one = (n, 1, 1, 1)
+    middle = crops.mean(dim=(1, 2, 3), keepdim=True)
+    crops = ((crops - middle) * draw(0.7, 1.3, one) + middle) * draw(0.7, 1.3, one)
+    grey = crops.mean(dim=1, keepdim=True)
+    crops = ((crops - grey) * draw(0.5, 1.5, one) + grey).clamp(0, 1)
+    share = draw(0, 0.5, one) * (draw(0, 1, one) < 0.5)  # half of them get a little of another one
+    return (1 - share) * crops + share * crops[torch.randperm(n, device=device)]
+
+
+def difference(given: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """Return how far class scores are from the teacher's (Kullback-Leibler, temperature 2)."""
+    given, wanted = F.log_softmax(given / 2, 1), F.log_softmax(wanted / 2, 1)
+    return 4 * F.kl_div(given, wanted, log_target=True, reduction="batchmean")
+
+
+@torch.inference_mode()
+def agreement(student: nn.Module, teacher: nn.Module, pictures: torch.Tensor) -> dict[str, float]:
+    """Compare both networks on whole pictures: scores, best class, and the nearest five."""
+    student.eval()
+    rows = []
+    for part in pictures.split(64):
+        whole = F.interpolate(part.float() / 255, size=224, mode="bilinear")
+        rows.append((*ask_student(student, whole), *ask_teacher(teacher, whole)))
+    ours, scores, theirs, wanted = (torch.cat(column) for column in zip(*rows, strict=True))
+    nearest = []
+    for x in (ours, theirs):
+        cosines = F.normalize(x) @ F.normalize(x).T
+        nearest.append(cosines.fill_diagonal_(-1).topk(5).indices.cpu().numpy())
+    same = [len(set(a) & set(b)) / 5 for a, b in zip(*nearest, strict=True)]
+    return {
+        "difference": difference(scores, wanted).item(),
+        "same best class": (scores.argmax(1) == wanted.argmax(1)).float().mean().item(),
+        "same nearest five": float(np.mean(same)),
+    }
+
+
+def train(student, teacher, pictures, minutes: float, batch: int, rate: float, weight: float):
+    """Train for some minutes.
+
+    Args:
+        student: the network that learns.
+        teacher: the network that it learns from.
+        pictures: uint8 of shape (n, 3, height, width).
+        minutes: how long.
+        batch: how many crops at a time.
+        rate: the learning rate at its highest.
+        weight: what the direction of the embedding counts beside the class scores.
+
+    Returns:
+        A network with the moving average of the student's weights, and how many crops it saw.
+    """
+    device = pictures.device
+    bridge = nn.Linear(512, 1280, device=device)  # from the student's embedding to the teacher's
+    learned = [*student.parameters(), *bridge.parameters()]
+    groups = [{"params": [p for p in learned if p.ndim > 1], "weight_decay": 0.02},
+              {"params": [p for p in learned if p.ndim < 2], "weight_decay": 0.0}]  # fmt: skip
+    optimiser = torch.optim.AdamW(groups, lr=rate)
+    average = copy.deepcopy(student).eval()
+    start, steps, said = time.time(), 0, 0.0
+    while (gone := (time.time() - start) / (60 * minutes)) < 1:
+        side, least, most = next(row[1:] for row in PLAN if gone < row[0])
+        for group in optimiser.param_groups:
+            group["lr"] = rate * min(1, (steps + 1) / 200) * (1 + math.cos(math.pi * gone)) / 2
+        chosen = pictures[torch.randint(len(pictures), (batch,), device=device)]
+        crops = random_crops(chosen, pictures.shape[-1], least, most)
+        small = F.interpolate(crops, size=side, mode="bilinear", antialias=True)
+        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
+            theirs, wanted = ask_teacher(teacher, crops)
+        student.train()
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            ours, scores = ask_student(student, small)
+            near = F.cosine_similarity(bridge(ours).float(), theirs.float()).mean()
+        loss = difference(scores.float(), wanted.float()) + weight * (1 - near)
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(learned, 5.0)
+        optimiser.step()
+        steps += 1
+        keep = min(0.999, (1 + steps) / (10 + steps))
+        with torch.no_grad():
+            for mine, new in zip(average.state_dict().values(), student.state_dict().values(),
+                                 strict=True):  # fmt: skip
+                mine.copy_(keep * mine + (1 - keep) * new if mine.is_floating_point() else new)
+        if gone - said > 0.02:
+            said = gone
+            print(f"{gone:.0%}, {steps * batch:,} crops, side {side}, loss {loss.item():.2f}, "
+                  f"direction {near.item():.3f}", flush=True)  # fmt: skip
+    return average, steps * batch
+
+
+def main() -> None:
+    """Read the command line, train, say how well it went, and write the checkpoint."""
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--pictures", type=Path, required=True, help="a folder, searched deeply")
+    options.add_argument("--teacher", type=Path, required=True, help="its safetensors file")
+    options.add_argument("--start", type=Path, help="a checkpoint to go on from")
+    options.add_argument("--out", type=Path, default=Path("resnet18.safetensors"))
+    options.add_argument("--minutes", type=float, default=25)
+    options.add_argument("--batch", type=int, help="512 on a graphics card, else 64")
+    options.add_argument("--rate", type=float, help="0.003 on a graphics card, else 0.001")
+    options.add_argument("--direction", type=float, default=2.0, help="weight of the embedding")
+    options.add_argument("--side", type=int, default=160, help="pictures are kept at this size")
+    chosen = options.parse_args()
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    batch = chosen.batch or (512 if device.type == "cuda" else 64)
+    rate = chosen.rate or (3e-3 if device.type == "cuda" else 1e-3)
+    torch.manual_seed(0)
+    pictures = load_pictures(chosen.pictures, chosen.side).to(device)
+    held = torch.arange(len(pictures)) % 20 == 0
+    if held.sum() < 6:
+        raise SystemExit(f"{len(pictures)} pictures are too few to learn from; bring at least 101.")
+    teacher, student = load_teacher(chosen.teacher, device), load_student(chosen.start, device)
+    before = agreement(student, teacher, pictures[held])
+    print(f"{len(pictures):,} pictures, {held.sum()} of them held out, on {device}: {before}")
+    student, crops = train(student, teacher, pictures[~held], chosen.minutes, batch, rate,
+                           chosen.direction)  # fmt: skip
+    print(f"{crops:,} crops later: {agreement(student, teacher, pictures[held])}")
+    state = {name: x.half() if x.is_floating_point() else x
+             for name, x in student.state_dict().items()}  # fmt: skip
+    save_file({name: x.cpu().contiguous() for name, x in state.items()}, chosen.out)
+    print(f"wrote {chosen.out}")
+
+
+if __name__ == "__main__":
+    main()
