@@ -29,28 +29,40 @@ import torch.nn.functional as F
 from PIL import Image, ImageOps
 from safetensors.torch import load_file, save_file
 from torch import nn
-from torchvision.models import resnet18
+from torchvision.models import ResNet18_Weights, resnet18
 
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+from course_utils.catalog import Catalog
+from course_utils.media import MediaError, read_image
+
+STEPS = ResNet18_Weights.IMAGENET1K_V1.transforms()  # how its pictures are normalised
 # Part of the time that is gone: pixels of the student's crops, smallest and largest share of the
 # picture in a crop.
 PLAN = ((0.6, 112, 0.15, 1.0), (0.85, 128, 0.15, 1.0), (1.0, 160, 0.35, 1.0))
 
 
 def load_pictures(folder: Path, side: int) -> torch.Tensor:
-    """Return all pictures under a folder, cut to squares: uint8 of shape (n, 3, side, side)."""
+    """Return all pictures under a folder, cut to squares: uint8 of shape (n, 3, side, side).
+
+    Files that cannot be read are named, and the rest goes on.
+    """
 
     def read(path):
-        with Image.open(path) as picture:
-            square = ImageOps.fit(picture.convert("RGB"), (side, side), Image.Resampling.BICUBIC)
+        try:
+            square = ImageOps.fit(read_image(path), (side, side), Image.Resampling.BICUBIC)
+        except MediaError as error:
+            print(error)
+            return None
         return np.asarray(square)
 
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    if not paths:
-        raise SystemExit(f"No pictures under '{folder}'; name a folder with JPEG, PNG or WebP.")
+    try:
+        paths = Catalog.from_folder(folder).paths
+    except (OSError, ValueError) as error:
+        raise SystemExit(str(error)) from None
     with ThreadPoolExecutor() as pool:
-        return torch.from_numpy(np.stack(list(pool.map(read, paths)))).permute(0, 3, 1, 2)
+        squares = [square for square in pool.map(read, paths) if square is not None]
+    if len(squares) < 101:  # one in twenty is held out, and each has five others nearest to it
+        raise SystemExit(f"{len(squares)} pictures are too few to learn from; bring at least 101.")
+    return torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2)
 
 
 def load_teacher(path: Path, device: torch.device) -> nn.Module:
@@ -58,7 +70,7 @@ def load_teacher(path: Path, device: torch.device) -> nn.Module:
     import timm
 
     teacher = timm.create_model("tf_efficientnet_lite0", pretrained=False)
-    teacher.load_state_dict({k: v.float() for k, v in load_file(path).items()})
+    teacher.load_state_dict(load_file(path))
     teacher = teacher.eval().requires_grad_(False)
     return teacher.to(device, memory_format=torch.channels_last)
 
@@ -67,9 +79,7 @@ def load_student(path: Path | None, device: torch.device) -> nn.Module:
     """Return a ResNet-18, new or as a checkpoint left it."""
     student = resnet18(weights=None)
     if path:
-        state = load_file(path)
-        student.load_state_dict({k: v.float() if v.is_floating_point() else v
-                                 for k, v in state.items()})  # fmt: skip
+        student.load_state_dict(load_file(path))
     return student.to(device, memory_format=torch.channels_last)
 
 
@@ -82,7 +92,7 @@ def ask_teacher(teacher: nn.Module, crops: torch.Tensor) -> tuple[torch.Tensor, 
 
 def ask_student(student: nn.Module, crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the student's embeddings (n, 512) and class scores (n, 1000) of crops in 0..1."""
-    mean, deviation = (crops.new_tensor(x).view(1, 3, 1, 1) for x in (MEAN, DEVIATION))
+    mean, deviation = (crops.new_tensor(x).view(1, 3, 1, 1) for x in (STEPS.mean, STEPS.std))
     x = ((crops - mean) / deviation).contiguous(memory_format=torch.channels_last)
     for name, layer in student.named_children():
         if name != "fc":
@@ -225,16 +235,13 @@ def main() -> None:
     torch.manual_seed(0)
     pictures = load_pictures(chosen.pictures, chosen.side).to(device)
     held = torch.arange(len(pictures)) % 20 == 0
-    if held.sum() < 6:
-        raise SystemExit(f"{len(pictures)} pictures are too few to learn from; bring at least 101.")
     teacher, student = load_teacher(chosen.teacher, device), load_student(chosen.start, device)
     before = agreement(student, teacher, pictures[held])
     print(f"{len(pictures):,} pictures, {held.sum()} of them held out, on {device}: {before}")
     student, crops = train(student, teacher, pictures[~held], chosen.minutes, batch, rate,
                            chosen.direction)  # fmt: skip
     print(f"{crops:,} crops later: {agreement(student, teacher, pictures[held])}")
-    state = {name: x.half() if x.is_floating_point() else x
-             for name, x in student.state_dict().items()}  # fmt: skip
+    state = student.half().state_dict()
     save_file({name: x.cpu().contiguous() for name, x in state.items()}, chosen.out)
     print(f"wrote {chosen.out}")
 
