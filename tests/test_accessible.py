@@ -10,7 +10,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from test_browser import CHROMIUM, ROOT, lab, opened, pytestmark  # noqa: F401
+from test_browser import ROOT, chromium, lab, opened, pytestmark  # noqa: F401
 from test_browser_places import CELLS
 from test_browser_unified import write_notebook
 from test_exports import exported
@@ -55,12 +55,8 @@ def violations(page, axe: str, where: str = "html") -> list[str]:
 
 @pytest.fixture
 def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
+    with chromium() as started:
+        yield started
 
 
 def test_axe_sees_what_is_wrong(axe, browser):

@@ -31,6 +31,17 @@ pytestmark = pytest.mark.skipif(
 
 
 @contextlib.contextmanager
+def chromium():
+    """Start Chromium without a window; yields the browser."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
+        yield browser
+        browser.close()
+
+
+@contextlib.contextmanager
 def serving(home: Path, python: str, program: list[str], root: str, **variables: str):
     """Run a Jupyter server on a copy of the notebooks, so that saving changes nothing here.
 
@@ -115,13 +126,7 @@ def run_all(page) -> None:
 @contextlib.contextmanager
 def opened(lab: str, notebook: str, galleries: int):
     """Open a notebook, run it from top to bottom, and wait for its galleries."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=CHROMIUM_ARGS,
-        )
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto(f"{lab}/lab/tree/notebooks/{notebook}?token=course")
         page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
@@ -129,7 +134,6 @@ def opened(lab: str, notebook: str, galleries: int):
         run_all(page)
         page.locator(".cg-root").nth(galleries - 1).wait_for(state="attached", timeout=480_000)
         yield page
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 
 import nbformat
 import pytest
-from test_browser import CHROMIUM, CHROMIUM_ARGS, ROOT, pytestmark, serving  # noqa: F401
+from test_browser import ROOT, chromium, pytestmark, serving  # noqa: F401
 from test_browser_unified import plays
 
 OLD = os.environ.get("COURSE_COLAB", "")
@@ -146,19 +146,12 @@ def server(place, tmp_path_factory):
 @contextlib.contextmanager
 def opened(place: Place, server: str, notebook: str):
     """Open a notebook in a browser and run it from top to bottom."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=CHROMIUM_ARGS,
-        )
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto(f"{server}/notebooks/notebooks/{notebook}?token=course")
         place.run_all(page)
         assert page.locator(place.errors).all_inner_texts() == []
         yield page
-        browser.close()
 
 
 def name(gallery) -> str:

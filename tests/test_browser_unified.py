@@ -69,7 +69,7 @@ def plays(page, player) -> None:
             if player.evaluate("player => player.paused"):
                 page.keyboard.press("Space")
             for _ in range(40):
-                if player.evaluate("player => player.currentTime > 0.1"):
+                if player.evaluate("player => player.currentTime > 0.2"):
                     player.evaluate("player => player.pause()")
                     return
                 page.wait_for_timeout(250)
@@ -142,6 +142,7 @@ def test_one_box_answers_with_pictures_films_and_sounds(lab, tmp_path):  # noqa:
         cards(0).first.get_by_role("button").focus()
         page.keyboard.press("Enter")
         expect(asked).to_have_text(wanted, timeout=20_000)
+        expect(box.locator(".cg-query img")).to_have_count(1)
         expect(said).to_contain_text(f'sounds for "{wanted}', timeout=20_000)
         expect(cards(0)).to_have_count(3)
 
