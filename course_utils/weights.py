@@ -6,8 +6,6 @@ They are looked for in this order:
 2. torchvision's official weights: from torch's cache, else downloaded once and hash checked;
 3. the course's own offline checkpoint in data/weights/.
 
-For R3D-18 that checkpoint is ResNet-18's, inflated along time (see `inflate`).
-
 COURSE_WEIGHTS=official or =offline asks for the second or third and nothing else;
 COURSE_WEIGHTS_DIR comes before both. A file that is damaged, of another network, or able to run
 code is refused by name, never used.
@@ -28,10 +26,14 @@ from course_utils.catalog import DATA
 CONNECT_SECONDS = 5  # how long to wait for the first answer before going on without internet
 READ_SECONDS = 15  # how long a download may stall
 
-OFFLINE = {  # network: (file in data/weights/, its sha256); R3D-18 is made from ResNet-18's
+OFFLINE = {  # network: (file in data/weights/, its sha256)
     "resnet18": (
         "resnet18-course.safetensors",
         "9891bf750131936c6bdbdd98261daf6881f7f0638943b5ee756f0149b3e77e8b",
+    ),
+    "r3d_18": (
+        "r3d_18-course.safetensors",
+        "207e52b2cc9bbc602105a831a5321571b20f7645475010bdf1b9b828a5ba21b9",
     ),
 }
 
@@ -167,8 +169,6 @@ def _download(url: str, path: Path, prefix: str) -> None:
 
 
 def _offline(network: str, why: str = "") -> Weights:
-    if network == "r3d_18":
-        return _inflated(why)
     name, sha256 = OFFLINE[network]
     path = DATA / "weights" / name
     if not path.is_file():
@@ -205,16 +205,6 @@ def inflate(state: dict, frames: int = 3) -> dict:
             value = (value.float() / time).unsqueeze(2).expand(-1, -1, time, -1, -1)
         inflated[_video_name(name)] = value
     return inflated
-
-
-def _inflated(why: str) -> Weights:
-    """Make R3D-18's weights from ResNet-18's offline checkpoint."""
-    image = _offline("resnet18")
-    return Weights(
-        inflate(image.state), "offline", image.path,
-        hashlib.sha256(f"inflated {image.sha256}".encode()).hexdigest(),
-        f"the course's offline checkpoint, {image.path.name} inflated along time{why}",
-    )  # fmt: skip
 
 
 def _video_name(name: str) -> str:
@@ -270,8 +260,20 @@ def _read(network: str, path: Path, kind: str, note: str, prefix: str = "") -> W
             f"{str(path)!r} was refused: it is not a plain file of weights (a pickle that holds "
             "more than numbers can run code); fetch it again from where you trust it"
         ) from None
+    state = _deepened(state)
     check_shapes(network, state, path)
     return Weights(state, kind, path, sha256, note)
+
+
+def _deepened(state: dict) -> dict:
+    """Put zeros before and behind the kernels that a file keeps one frame deep, to save space."""
+    import torch
+
+    def deep(value):
+        flat = getattr(value, "ndim", 0) == 5 and value.shape[2] == 1 and value.shape[-1] > 1
+        return torch.nn.functional.pad(value, (0, 0, 0, 0, 1, 1)) if flat else value
+
+    return {name: deep(value) for name, value in state.items()} if isinstance(state, dict) else {}
 
 
 def check_shapes(network: str, state: dict, path: Path) -> None:
@@ -286,15 +288,14 @@ def check_shapes(network: str, state: dict, path: Path) -> None:
     build = {"resnet18": models.resnet18, "r3d_18": models.video.r3d_18}[network]
     with torch.device("meta"):  # shapes only, no memory
         wanted = build().state_dict()
-    if not isinstance(state, dict):
-        state = {}
     for name in sorted(wanted.keys() | state.keys(), key=str):
         here, there = (
             tuple(getattr(s[name], "shape", ())) if name in s else None for s in (state, wanted)
         )
-        # Older files, the official ones among them, lack these counters; prediction needs none.
-        uncounted = here is None and name.endswith(".num_batches_tracked")
-        if here != there and not uncounted:
+        # Older files, the official ones among them, lack the counters, which prediction does not
+        # need; and of R3D-18 the course uses all but the last layer.
+        spared = name.endswith(".num_batches_tracked") or (network, name[:3]) == ("r3d_18", "fc.")
+        if here != there and not (here is None and spared):
             raise WeightsError(
                 f"{str(path)!r} was refused: it does not fit {network} ({name} has shape "
                 f"{here or 'none'}, the network's is {there or 'none'}); use a file made for it"

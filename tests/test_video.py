@@ -87,6 +87,20 @@ def test_inflation_invents_no_names():
     assert all(mine[name].shape == theirs[name].shape for name in mine)
 
 
+def test_the_offline_network_has_learned_what_an_inflated_one_cannot_see(encoder):
+    """A film and itself backwards hold the same frames: only their order differs."""
+    item = next(i for i in Catalog.load() if i.name == "water-06")
+    clip = read_frames(item.path, rate=RATE, start=encoder.starts(item.path)[0], count=FRAMES)
+    shots = torch.stack([encoder.prepare(clip), encoder.prepare(clip[::-1].copy())])
+    cosines = {}
+    untrained = plain(inflate(load_weights("resnet18").state))
+    for name, network in (("untrained", untrained), ("trained", encoder.network)):
+        with torch.inference_mode():
+            one, other = torch.nn.functional.normalize(network(encoder.normalize(shots)))
+        cosines[name] = float(one @ other)
+    assert cosines["untrained"] > 0.999 and cosines["trained"] < 0.97, cosines
+
+
 # ---- which seconds ----
 
 

@@ -340,29 +340,42 @@ def test_nothing_at_all_to_be_had(monkeypatch, body, tmp_path):
 # ---- the offline checkpoint ----
 
 
-def test_the_offline_checkpoint(monkeypatch):
+@pytest.mark.parametrize("network", OFFLINE)
+def test_the_offline_checkpoint(monkeypatch, network):
     monkeypatch.setenv("COURSE_WEIGHTS", "offline")
-    found = load_weights()
-    name, sha256 = OFFLINE["resnet18"]
+    found = load_weights(network)
+    name, sha256 = OFFLINE[network]
     assert found.path == weights.DATA / "weights" / name
     assert found.sha256 == sha256 == hashlib.sha256(found.path.read_bytes()).hexdigest()
     assert found.note == f"the course's offline checkpoint, {name}"
-    models.resnet18().load_state_dict(found.state)
+    build = {"resnet18": models.resnet18, "r3d_18": models.video.r3d_18}[network]()
+    if network == "r3d_18":
+        build.fc = torch.nn.Identity()
+    build.load_state_dict(found.state)
     assert all(torch.isfinite(tensor).all() for tensor in found.state.values())
 
 
-def test_the_offline_video_checkpoint_is_the_picture_checkpoint_inflated(monkeypatch):
+def test_the_offline_video_checkpoint_begins_as_the_picture_network(monkeypatch):
     monkeypatch.setenv("COURSE_WEIGHTS", "offline")
-    image, found = load_weights(), load_weights("r3d_18")
-    assert found.kind == "offline" and "inflated along time" in found.note
-    assert found.sha256 != image.sha256  # vectors of the two must not be taken for each other
-    network = models.video.r3d_18()
-    network.fc = torch.nn.Identity()
-    network.load_state_dict(found.state)
-    middle = network.layer3[0].conv1[0].weight.sum(dim=2)
-    torch.testing.assert_close(
-        middle, image.state["layer3.0.conv1.weight"].float(), atol=1e-5, rtol=1e-4
-    )
+    image, video = load_weights().state, load_weights("r3d_18").state
+    for name, theirs in (("stem.0", "conv1"), ("layer1.1.conv2.0", "layer1.1.conv2")):
+        assert torch.equal(video[f"{name}.weight"][:, :, 1], image[f"{theirs}.weight"])
+    learned = video["layer3.0.conv1.0.weight"]
+    assert not torch.equal(learned[:, :, 1], image["layer3.0.conv1.weight"])
+    assert learned[:, :, 0].any() and learned[:, :, 2].any()  # three frames deep
+
+
+def test_a_kernel_kept_one_frame_deep_gets_zeros_before_and_behind(monkeypatch):
+    from safetensors.torch import load_file
+
+    monkeypatch.setenv("COURSE_WEIGHTS", "offline")
+    found = load_weights("r3d_18")
+    kept, used = (x["layer4.0.conv1.0.weight"] for x in (load_file(found.path), found.state))
+    assert kept.shape == (512, 256, 1, 3, 3) and used.shape == (512, 256, 3, 3, 3)
+    assert torch.equal(used[:, :, 1:2], kept)
+    assert not used[:, :, 0].any() and not used[:, :, 2].any()
+    mixes = "layer4.0.downsample.0.weight"  # 1 x 1 x 1 in the network, too
+    assert found.state[mixes].shape == (512, 256, 1, 1, 1)
 
 
 def test_picture_weights_are_no_video_weights(monkeypatch, tmp_path):
