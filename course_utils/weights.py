@@ -294,8 +294,10 @@ def check_shapes(network: str, state: dict, path: Path) -> None:
         )
         # Older files, the official ones among them, lack the counters, which prediction does not
         # need; and of R3D-18 the course uses all but the last layer.
-        spared = name.endswith(".num_batches_tracked") or (network, name[:3]) == ("r3d_18", "fc.")
-        if here != there and not (here is None and spared):
+        spared = here is None and (
+            name.endswith(".num_batches_tracked") or (network, name[:3]) == ("r3d_18", "fc.")
+        )
+        if here != there and not spared:
             raise WeightsError(
                 f"{str(path)!r} was refused: it does not fit {network} ({name} has shape "
                 f"{here or 'none'}, the network's is {there or 'none'}); use a file made for it"
