@@ -4,6 +4,7 @@ uv run pytest tests/readme_pictures.py
 """
 
 import io
+import re
 
 from PIL import Image, ImageDraw
 from test_browser import ROOT, lab, opened, pytestmark  # noqa: F401
@@ -76,7 +77,7 @@ def test_search(lab):  # noqa: F811
                 break
             card = (
                 box.locator(".cg-column")
-                .filter(has_text=column)
+                .filter(has_text=re.compile(rf"^\s*{column}"))
                 .locator(".cg-card:visible")
                 .nth(place)
             )
