@@ -260,7 +260,7 @@ def _read(network: str, path: Path, kind: str, note: str, prefix: str = "") -> W
             f"{str(path)!r} was refused: it is not a plain file of weights (a pickle that holds "
             "more than numbers can run code); fetch it again from where you trust it"
         ) from None
-    state = _deepened(state)
+    state = _deepened(state) if isinstance(state, dict) else {}
     check_shapes(network, state, path)
     return Weights(state, kind, path, sha256, note)
 
@@ -273,7 +273,7 @@ def _deepened(state: dict) -> dict:
         flat = getattr(value, "ndim", 0) == 5 and value.shape[2] == 1 and value.shape[-1] > 1
         return torch.nn.functional.pad(value, (0, 0, 0, 0, 1, 1)) if flat else value
 
-    return {name: deep(value) for name, value in state.items()} if isinstance(state, dict) else {}
+    return {name: deep(value) for name, value in state.items()}
 
 
 def check_shapes(network: str, state: dict, path: Path) -> None:

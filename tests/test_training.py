@@ -17,18 +17,21 @@ from course_utils.weights import OFFLINE, inflate, load_weights
 MAKE = Path(__file__).resolve().parents[1] / "data" / "make"
 
 
-@pytest.fixture(scope="module")
-def script():
+def load(name: str):
+    """Import a script of data/make/ as it imports its neighbours there."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(MAKE)
-        return importlib.import_module("train_image")
+        return importlib.import_module(name)
+
+
+@pytest.fixture(scope="module")
+def script():
+    return load("train_image")
 
 
 @pytest.fixture(scope="module")
 def video_script():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(MAKE)
-        return importlib.import_module("train_video")
+    return load("train_video")
 
 
 @pytest.fixture(scope="module")

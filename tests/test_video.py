@@ -89,7 +89,8 @@ def test_inflation_invents_no_names():
 
 def test_the_offline_network_has_learned_what_an_inflated_one_cannot_see(encoder):
     """A film and itself backwards hold the same frames: only their order differs."""
-    item = next(i for i in Catalog.load() if i.name == "water-06")
+    catalog = Catalog.load()
+    item = catalog[catalog.find("water-06")]
     clip = read_frames(item.path, rate=RATE, start=encoder.starts(item.path)[0], count=FRAMES)
     shots = torch.stack([encoder.prepare(clip), encoder.prepare(clip[::-1].copy())])
     cosines = {}

@@ -18,51 +18,21 @@ Needs timm (`uv sync --extra training`). The teacher is EfficientNet-Lite0 in ti
 
 import argparse
 import copy
-import math
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageOps
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 from torchvision.models import ResNet18_Weights, resnet18
-
-from course_utils.catalog import Catalog
-from course_utils.media import MediaError, read_image
+from training import follow, learn, load_pictures, normalised, recoloured, save, set_rate
 
 STEPS = ResNet18_Weights.IMAGENET1K_V1.transforms()  # how its pictures are normalised
 # Part of the time that is gone: pixels of the student's crops, smallest and largest share of the
 # picture in a crop.
 PLAN = ((0.6, 112, 0.15, 1.0), (0.85, 128, 0.15, 1.0), (1.0, 160, 0.35, 1.0))
-
-
-def load_pictures(folder: Path, side: int) -> torch.Tensor:
-    """Return all pictures under a folder, cut to squares: uint8 of shape (n, 3, side, side).
-
-    Files that cannot be read are named, and the rest goes on.
-    """
-
-    def read(path):
-        try:
-            square = ImageOps.fit(read_image(path), (side, side), Image.Resampling.BICUBIC)
-        except MediaError as error:
-            print(error)
-            return None
-        return np.asarray(square)
-
-    try:
-        paths = Catalog.from_folder(folder).paths
-    except (OSError, ValueError) as error:
-        raise SystemExit(str(error)) from None
-    with ThreadPoolExecutor() as pool:
-        squares = [square for square in pool.map(read, paths) if square is not None]
-    if len(squares) < 101:  # one in twenty is held out, and each has five others nearest to it
-        raise SystemExit(f"{len(squares)} pictures are too few to learn from; bring at least 101.")
-    return torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2)
 
 
 def load_teacher(path: Path, device: torch.device) -> nn.Module:
@@ -92,8 +62,7 @@ def ask_teacher(teacher: nn.Module, crops: torch.Tensor) -> tuple[torch.Tensor, 
 
 def ask_student(student: nn.Module, crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the student's embeddings (n, 512) and class scores (n, 1000) of crops in 0..1."""
-    mean, deviation = (crops.new_tensor(x).view(1, 3, 1, 1) for x in (STEPS.mean, STEPS.std))
-    x = ((crops - mean) / deviation).contiguous(memory_format=torch.channels_last)
+    x = normalised(crops, STEPS).contiguous(memory_format=torch.channels_last)
     for name, layer in student.named_children():
         if name != "fc":
             x = layer(x)
@@ -125,11 +94,8 @@ def random_crops(pictures: torch.Tensor, side: int, least: float, most: float) -
     place[:, 0, 2], place[:, 1, 2] = draw(-1, 1) * (1 - width), draw(-1, 1) * (1 - height)
     grid = F.affine_grid(place, (n, 3, side, side), align_corners=False)
     crops = F.grid_sample(pictures.float() / 255, grid, align_corners=False)
+    crops = recoloured(crops)
     one = (n, 1, 1, 1)
-    middle = crops.mean(dim=(1, 2, 3), keepdim=True)
-    crops = ((crops - middle) * draw(0.7, 1.3, one) + middle) * draw(0.7, 1.3, one)
-    grey = crops.mean(dim=1, keepdim=True)
-    crops = ((crops - grey) * draw(0.5, 1.5, one) + grey).clamp(0, 1)
     share = draw(0, 0.5, one) * (draw(0, 1, one) < 0.5)  # half of them get a little of another one
     return (1 - share) * crops + share * crops[torch.randperm(n, device=device)]
 
@@ -186,8 +152,7 @@ def train(student, teacher, pictures, minutes: float, batch: int, rate: float, w
     start, steps, said = time.time(), 0, 0.0
     while (gone := (time.time() - start) / (60 * minutes)) < 1:
         side, least, most = next(row[1:] for row in PLAN if gone < row[0])
-        for group in optimiser.param_groups:
-            group["lr"] = rate * min(1, (steps + 1) / 200) * (1 + math.cos(math.pi * gone)) / 2
+        set_rate(optimiser, rate, gone, steps, warm=200)
         chosen = pictures[torch.randint(len(pictures), (batch,), device=device)]
         crops = random_crops(chosen, pictures.shape[-1], least, most)
         small = F.interpolate(crops, size=side, mode="bilinear", antialias=True)
@@ -198,16 +163,9 @@ def train(student, teacher, pictures, minutes: float, batch: int, rate: float, w
             ours, scores = ask_student(student, small)
             near = F.cosine_similarity(bridge(ours).float(), theirs.float()).mean()
         loss = difference(scores.float(), wanted.float()) + weight * (1 - near)
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(learned, 5.0)
-        optimiser.step()
+        learn(optimiser, loss, learned)
         steps += 1
-        keep = min(0.999, (1 + steps) / (10 + steps))
-        with torch.no_grad():
-            for mine, new in zip(average.state_dict().values(), student.state_dict().values(),
-                                 strict=True):  # fmt: skip
-                mine.copy_(keep * mine + (1 - keep) * new if mine.is_floating_point() else new)
+        follow(average, student, steps, 0.999)
         if gone - said > 0.02:
             said = gone
             print(f"{gone:.0%}, {steps * batch:,} crops, side {side}, loss {loss.item():.2f}, "
@@ -241,9 +199,7 @@ def main() -> None:
     student, crops = train(student, teacher, pictures[~held], chosen.minutes, batch, rate,
                            chosen.direction)  # fmt: skip
     print(f"{crops:,} crops later: {agreement(student, teacher, pictures[held])}")
-    state = student.half().state_dict()
-    save_file({name: x.cpu().contiguous() for name, x in state.items()}, chosen.out)
-    print(f"wrote {chosen.out}")
+    save(student, chosen.out)
 
 
 if __name__ == "__main__":

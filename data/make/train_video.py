@@ -25,14 +25,16 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 from torchvision.models import ResNet18_Weights, resnet18
 from torchvision.models.video import R3D_18_Weights, r3d_18
-from train_image import load_pictures
+from training import follow, learn, load_pictures, normalised, recoloured, save, set_rate
 
 from course_utils.weights import inflate, load_weights
 
+PICTURE_STEPS = ResNet18_Weights.IMAGENET1K_V1.transforms()  # how each network's input
+CLIP_STEPS = R3D_18_Weights.KINETICS400_V1.transforms()  # is normalised
 MOTIONS = (
     "still", "shake", "ripple", "camera left", "camera right", "camera up", "camera down",
     "nearer", "farther", "turn left", "turn right", "flow left", "flow right", "flow down",
@@ -69,11 +71,12 @@ def make_clips(pictures: torch.Tensor, kind: torch.Tensor, frames: int, side: in
     def draw(low, high, *more):
         return torch.empty((n, *more), device=device).uniform_(low, high)
 
-    def sign(plus, minus=""):
+    def sign(plus, minus=None):
         """Return 1 for clips of one motion, -1 for those of another, else 0; shape (n, 1)."""
-        names = [MOTIONS[number] for number in kind.tolist()]
-        numbers = [(name == plus) - (name == minus) for name in names]
-        return torch.tensor(numbers, device=device, dtype=torch.float32)[:, None]
+        signs = (kind == MOTIONS.index(plus)).float()
+        if minus:
+            signs = signs - (kind == MOTIONS.index(minus)).float()
+        return signs[:, None]
 
     speed = draw(0.15, 1) * (kind != MOTIONS.index("still"))
     now = torch.linspace(-1, 1, frames, device=device) * speed[:, None]  # (n, frames)
@@ -139,11 +142,7 @@ def make_clips(pictures: torch.Tensor, kind: torch.Tensor, frames: int, side: in
     ]
     clips = clips + inside * (look(pictures.roll(1, 0), spot, "zeros") - clips)
 
-    middle = clips.mean(dim=(1, 2, 3, 4), keepdim=True)
-    clips = ((clips - middle) * draw(0.7, 1.3, 1, 1, 1, 1) + middle) * draw(0.7, 1.3, 1, 1, 1, 1)
-    grey = clips.mean(dim=2, keepdim=True)
-    clips = ((clips - grey) * draw(0.5, 1.5, 1, 1, 1, 1) + grey).clamp(0, 1)
-    return clips.transpose(1, 2), speed
+    return recoloured(clips.transpose(1, 2)), speed
 
 
 def load_networks(device: torch.device, start: Path | None = None):
@@ -177,19 +176,9 @@ def load_networks(device: torch.device, start: Path | None = None):
     return image, video.to(device, memory_format=torch.channels_last_3d)
 
 
-def normalise(pixels: torch.Tensor, steps) -> torch.Tensor:
-    """Normalise pictures or clips in 0..1 as the network's own preprocessing does."""
-    one = (3,) + (1,) * (pixels.ndim - 2)
-    return (pixels - pixels.new_tensor(steps.mean).view(one)) / pixels.new_tensor(steps.std).view(
-        one
-    )
-
-
 def ask_image(image: nn.Module, clips: torch.Tensor) -> torch.Tensor:
     """Return the picture network's embeddings of the clips' middle frames, (n, 512)."""
-    frames = normalise(
-        clips[:, :, clips.shape[2] // 2], ResNet18_Weights.IMAGENET1K_V1.transforms()
-    )
+    frames = normalised(clips[:, :, clips.shape[2] // 2], PICTURE_STEPS)
     return image(frames.contiguous(memory_format=torch.channels_last))
 
 
@@ -199,7 +188,7 @@ def ask_video(video: nn.Module, clips: torch.Tensor) -> torch.Tensor:
     The clips have twice the width and height that the video network sees.
     """
     clips = F.avg_pool3d(clips, (1, 2, 2))
-    clips = normalise(clips, R3D_18_Weights.KINETICS400_V1.transforms())
+    clips = normalised(clips, CLIP_STEPS)
     return video(clips.contiguous(memory_format=torch.channels_last_3d))
 
 
@@ -270,8 +259,7 @@ def train(image, video, heads, pictures, minutes: float, batch: int, rate: float
     start, steps, said = time.time(), 0, 0.0
     while (gone := (time.time() - start) / (60 * minutes)) < 1:
         frames, side = next(row[1:] for row in PLAN if gone < row[0])
-        for group in optimiser.param_groups:
-            group["lr"] = rate * min(1, (steps + 1) / 50) * (1 + math.cos(math.pi * gone)) / 2
+        set_rate(optimiser, rate, gone, steps, warm=50)
         chosen = pictures[torch.randint(len(pictures), (batch,), device=device)]
         kind = torch.randint(len(MOTIONS), (batch,), device=device)
         clips, speed = make_clips(chosen, kind, frames, 2 * side)
@@ -285,16 +273,9 @@ def train(image, video, heads, pictures, minutes: float, batch: int, rate: float
         wanted = (alike(theirs) + move_alike(kind)) / 2  # half what, half how
         pairs = F.mse_loss(alike(ours), wanted)
         loss = named + pace + weight * keeps + 5 * pairs
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(learned, 5.0)
-        optimiser.step()
+        learn(optimiser, loss, learned)
         steps += 1
-        keep = min(0.998, (1 + steps) / (10 + steps))
-        with torch.no_grad():
-            for mine, new in zip(average.state_dict().values(), video.state_dict().values(),
-                                 strict=True):  # fmt: skip
-                mine.copy_(keep * mine + (1 - keep) * new if mine.is_floating_point() else new)
+        follow(average, video, steps, 0.998)
         if gone - said > 0.02:
             said = gone
             print(f"{gone:.0%}, {steps * batch:,} clips, {frames} frames of {side}: motion "
@@ -328,9 +309,7 @@ def main() -> None:
     video, clips = train(image, video, heads, pictures[~held], chosen.minutes, batch, chosen.rate,
                          chosen.keep)  # fmt: skip
     print(f"{clips:,} clips later: {agreement(image, video, heads, pictures[held])}")
-    state = video.half().state_dict()
-    save_file({name: x.cpu().contiguous() for name, x in state.items()}, chosen.out)
-    print(f"wrote {chosen.out}")
+    save(video, chosen.out)
 
 
 if __name__ == "__main__":
