@@ -29,7 +29,7 @@ READ_SECONDS = 15  # how long a download may stall
 OFFLINE = {  # network: (file in data/weights/, its sha256)
     "resnet18": (
         "resnet18-course.safetensors",
-        "9891bf750131936c6bdbdd98261daf6881f7f0638943b5ee756f0149b3e77e8b",
+        "e62d47b605cbb50ff21ebfe3d3e08c0919a2aa19e1c701c1f47a7a143d8e5ff7",
     ),
     "r3d_18": (
         "r3d_18-course.safetensors",

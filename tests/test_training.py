@@ -71,6 +71,17 @@ def test_difference_is_zero_for_equal_scores_and_grows(script):
     assert 0 < near < far
 
 
+def test_resemblance_is_zero_for_the_same_neighbours_and_grows(script):
+    torch.manual_seed(0)
+    one, other = (torch.nn.functional.normalize(torch.randn(2, 12, 8), dim=2) for _ in range(2))
+    turn = torch.linalg.qr(torch.randn(8, 8)).Q  # another basis: all cosines stay
+    assert abs(script.resemblance(one[0], one[0] @ turn, one[1], one[1] @ turn).item()) < 1e-4
+    moved = torch.nn.functional.normalize(one + 0.1 * torch.randn(2, 12, 8), dim=2)
+    near = script.resemblance(one[0], moved[0], one[1], moved[1])
+    far = script.resemblance(one[0], other[0], one[1], other[1])
+    assert 0 < near < far
+
+
 def test_a_network_agrees_with_itself(script, teacher_file, monkeypatch):
     teacher = script.load_teacher(teacher_file, torch.device("cpu"))
     monkeypatch.setattr(script, "ask_student", script.ask_teacher)
@@ -99,7 +110,7 @@ def test_training_brings_the_student_closer_and_writes_a_checkpoint(
     command = [
         "train_image.py", "--pictures", str(folder.parent), "--teacher", str(teacher_file),
         "--start", str(start), "--out", str(out), "--minutes", "0.2", "--batch", "8",
-        "--side", "64",
+        "--side", "64", "--keep",
     ]  # fmt: skip
     monkeypatch.setattr(sys, "argv", command)
     script.main()
@@ -112,7 +123,20 @@ def test_training_brings_the_student_closer_and_writes_a_checkpoint(
     state = load_file(out)
     assert state["fc.weight"].dtype == torch.float16
     resnet18().load_state_dict(state)
-    assert not torch.equal(state["conv1.weight"], load_file(start)["conv1.weight"])
+    begun = load_file(start)
+    for name in ("conv1.weight", "bn1.running_mean", "layer1.1.conv2.weight"):
+        assert torch.equal(state[name], begun[name]), f"{name} was to be kept"
+    for name in ("layer2.0.conv1.weight", "layer4.1.bn2.running_mean", "fc.bias"):
+        assert not torch.equal(state[name], begun[name]), f"{name} was to be trained"
+
+
+def test_a_new_network_has_no_beginning_to_keep(script, monkeypatch, capsys):
+    monkeypatch.setattr(
+        sys, "argv", ["train_image.py", "--pictures", ".", "--teacher", ".", "--keep"]
+    )
+    with pytest.raises(SystemExit):
+        script.main()
+    assert "--keep needs --start" in capsys.readouterr().err
 
 
 def test_no_pictures_and_too_few_are_refused_in_words(script, tmp_path, monkeypatch):

@@ -1,16 +1,18 @@
 """Train the course's own ResNet-18: it learns to repeat what a larger network says.
 
     python data/make/train_image.py --pictures FOLDER --teacher FILE --minutes 60
-    python data/make/train_image.py ... --start data/weights/resnet18-course.safetensors
+    python data/make/train_image.py ... --start data/weights/resnet18-course.safetensors --keep
 
 Both networks see the same crop of the same picture (the small one with fewer pixels), and the
-small one learns to give the answers of the large one: its 1,000 class scores, and the direction
-of its embedding. No labels are needed. One picture in twenty is never trained on; how well the two
-networks agree on these is printed before and after.
+small one learns to give the answers of the large one: its 1,000 class scores, the direction of its
+embedding, and which pictures resemble which. No labels are needed. One picture in twenty is never
+trained on; how well the two networks agree on these is printed before and after.
 
 Sources: Hinton, Vinyals and Dean, Distilling the Knowledge in a Neural Network (2015),
 https://arxiv.org/abs/1503.02531; Beyer and others, Knowledge distillation: A good teacher is
-patient and consistent (2022), https://arxiv.org/abs/2106.05237.
+patient and consistent (2022), https://arxiv.org/abs/2106.05237; Abbasi Koohpayegani and others,
+CompRess: Self-Supervised Learning by Compressing Representations (2020),
+https://arxiv.org/abs/2010.14713.
 
 Needs timm (`uv sync --extra training`). The teacher is EfficientNet-Lite0 in timm's form,
 `tf_efficientnet_lite0`. A graphics card is used if there is one. The course itself never runs this.
@@ -33,6 +35,8 @@ STEPS = ResNet18_Weights.IMAGENET1K_V1.transforms()  # how its pictures are norm
 # Part of the time that is gone: pixels of the student's crops, smallest and largest share of the
 # picture in a crop.
 PLAN = ((0.6, 112, 0.15, 1.0), (0.85, 128, 0.15, 1.0), (1.0, 160, 0.35, 1.0))
+BEGINNING = ("conv1", "bn1", "layer1")  # what `--keep` does not train: edges, colours, textures
+REMEMBERED = 2048  # pictures of earlier steps, with which those of a step are compared
 
 
 def load_teacher(path: Path, device: torch.device) -> nn.Module:
@@ -106,6 +110,25 @@ def difference(given: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     return 4 * F.kl_div(given, wanted, log_target=True, reduction="batchmean")
 
 
+def resemblance(ours: torch.Tensor, theirs: torch.Tensor, our_others, their_others):
+    """Return how differently two networks say which other pictures each picture resembles.
+
+    Each picture's cosines with all others become probabilities (softmax, temperature 0.05); the
+    Kullback-Leibler divergence compares those of the two networks.
+
+    Args:
+        ours: one network's embeddings, shape (n, d), of unit length.
+        theirs: the other's, shape (n, e), of unit length.
+        our_others: its embeddings of m more pictures, shape (m, d).
+        their_others: the other's, shape (m, e).
+    """
+    itself = torch.zeros(len(ours), len(ours) + len(our_others), device=ours.device)
+    itself.fill_diagonal_(-1e4)  # no picture counts as another one
+    given = F.log_softmax(ours @ torch.cat([ours, our_others]).T / 0.05 + itself, 1)
+    wanted = F.log_softmax(theirs @ torch.cat([theirs, their_others]).T / 0.05 + itself, 1)
+    return F.kl_div(given, wanted, log_target=True, reduction="batchmean")
+
+
 @torch.inference_mode()
 def agreement(student: nn.Module, teacher: nn.Module, pictures: torch.Tensor) -> dict[str, float]:
     """Compare both networks on whole pictures: scores, best class, and the nearest five."""
@@ -127,7 +150,7 @@ def agreement(student: nn.Module, teacher: nn.Module, pictures: torch.Tensor) ->
     }
 
 
-def train(student, teacher, pictures, minutes: float, batch: int, rate: float, weight: float):
+def train(student, teacher, pictures, minutes: float, batch: int, rate: float, keep: bool):
     """Train for some minutes.
 
     Args:
@@ -137,18 +160,20 @@ def train(student, teacher, pictures, minutes: float, batch: int, rate: float, w
         minutes: how long.
         batch: how many crops at a time.
         rate: the learning rate at its highest.
-        weight: what the direction of the embedding counts beside the class scores.
+        keep: leave the student's `BEGINNING` as it is.
 
     Returns:
         A network with the moving average of the student's weights, and how many crops it saw.
     """
     device = pictures.device
     bridge = nn.Linear(512, 1280, device=device)  # from the student's embedding to the teacher's
-    learned = [*student.parameters(), *bridge.parameters()]
+    kept = [getattr(student, name).requires_grad_(False) for name in BEGINNING if keep]
+    learned = [p for p in (*student.parameters(), *bridge.parameters()) if p.requires_grad]
     groups = [{"params": [p for p in learned if p.ndim > 1], "weight_decay": 0.02},
               {"params": [p for p in learned if p.ndim < 2], "weight_decay": 0.0}]  # fmt: skip
     optimiser = torch.optim.AdamW(groups, lr=rate)
     average = copy.deepcopy(student).eval()
+    memory = [torch.zeros(0, 512, device=device), torch.zeros(0, 1280, device=device)]
     start, steps, said = time.time(), 0, 0.0
     while (gone := (time.time() - start) / (60 * minutes)) < 1:
         side, least, most = next(row[1:] for row in PLAN if gone < row[0])
@@ -159,17 +184,24 @@ def train(student, teacher, pictures, minutes: float, batch: int, rate: float, w
         with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
             theirs, wanted = ask_teacher(teacher, crops)
         student.train()
+        for layer in kept:
+            layer.eval()  # its running means stay as well
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             ours, scores = ask_student(student, small)
             near = F.cosine_similarity(bridge(ours).float(), theirs.float()).mean()
-        loss = difference(scores.float(), wanted.float()) + weight * (1 - near)
+        directions = [F.normalize(x.float()) for x in (ours, theirs)]
+        unlike = resemblance(*directions, *memory)
+        loss = difference(scores.float(), wanted.float()) + 2 * (1 - near) + 2 * unlike
+        memory = [torch.cat([x.detach(), old])[:REMEMBERED]
+                  for x, old in zip(directions, memory, strict=True)]  # fmt: skip
         learn(optimiser, loss, learned)
         steps += 1
         follow(average, student, steps, 0.999)
         if gone - said > 0.02:
             said = gone
             print(f"{gone:.0%}, {steps * batch:,} crops, side {side}, loss {loss.item():.2f}, "
-                  f"direction {near.item():.3f}", flush=True)  # fmt: skip
+                  f"direction {near.item():.3f}, resemblance {unlike.item():.2f}",
+                  flush=True)  # fmt: skip
     return average, steps * batch
 
 
@@ -183,9 +215,12 @@ def main() -> None:
     options.add_argument("--minutes", type=float, default=25)
     options.add_argument("--batch", type=int, help="512 on a graphics card, else 64")
     options.add_argument("--rate", type=float, help="0.003 on a graphics card, else 0.001")
-    options.add_argument("--direction", type=float, default=2.0, help="weight of the embedding")
+    options.add_argument("--keep", action="store_true",
+                         help=f"leave {', '.join(BEGINNING)} as they are")  # fmt: skip
     options.add_argument("--side", type=int, default=160, help="pictures are kept at this size")
     chosen = options.parse_args()
+    if chosen.keep and not chosen.start:
+        options.error("--keep needs --start: a new network has learned nothing to keep.")
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     batch = chosen.batch or (512 if device.type == "cuda" else 64)
@@ -197,7 +232,7 @@ def main() -> None:
     before = agreement(student, teacher, pictures[held])
     print(f"{len(pictures):,} pictures, {held.sum()} of them held out, on {device}: {before}")
     student, crops = train(student, teacher, pictures[~held], chosen.minutes, batch, rate,
-                           chosen.direction)  # fmt: skip
+                           chosen.keep)  # fmt: skip
     print(f"{crops:,} crops later: {agreement(student, teacher, pictures[held])}")
     save(student, chosen.out)
 
