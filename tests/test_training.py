@@ -73,12 +73,12 @@ def test_difference_is_zero_for_equal_scores_and_grows(script):
 
 def test_resemblance_is_zero_for_the_same_neighbours_and_grows(script):
     torch.manual_seed(0)
-    one, other = (torch.nn.functional.normalize(torch.randn(2, 12, 8), dim=2) for _ in range(2))
+    one, other = (torch.nn.functional.normalize(torch.randn(24, 8)) for _ in range(2))
     turn = torch.linalg.qr(torch.randn(8, 8)).Q  # another basis: all cosines stay
-    assert abs(script.resemblance(one[0], one[0] @ turn, one[1], one[1] @ turn).item()) < 1e-4
-    moved = torch.nn.functional.normalize(one + 0.1 * torch.randn(2, 12, 8), dim=2)
-    near = script.resemblance(one[0], moved[0], one[1], moved[1])
-    far = script.resemblance(one[0], other[0], one[1], other[1])
+    assert abs(script.resemblance(one, one @ turn, 12).item()) < 1e-4
+    moved = torch.nn.functional.normalize(one + 0.1 * torch.randn(24, 8))
+    near = script.resemblance(one, moved, 12)
+    far = script.resemblance(one, other, 12)
     assert 0 < near < far
 
 
@@ -98,8 +98,9 @@ def test_students_embedding_is_what_the_course_searches_with(script):
     assert embeddings.shape == (2, 512) and torch.allclose(student.fc(embeddings), scores)
 
 
+@pytest.mark.parametrize("keep", [True, False])
 def test_training_brings_the_student_closer_and_writes_a_checkpoint(
-    script, teacher_file, tmp_path, monkeypatch, capsys
+    script, teacher_file, tmp_path, monkeypatch, capsys, keep
 ):
     folder = noise(tmp_path / "pictures" / "deep")
     (folder / "broken.jpg").write_text("no picture")
@@ -110,9 +111,9 @@ def test_training_brings_the_student_closer_and_writes_a_checkpoint(
     command = [
         "train_image.py", "--pictures", str(folder.parent), "--teacher", str(teacher_file),
         "--start", str(start), "--out", str(out), "--minutes", "0.2", "--batch", "8",
-        "--side", "64", "--keep",
+        "--side", "64",
     ]  # fmt: skip
-    monkeypatch.setattr(sys, "argv", command)
+    monkeypatch.setattr(sys, "argv", command + ["--keep"] * keep)
     script.main()
     printed = capsys.readouterr().out
     assert "broken.jpg' is not a picture" in printed
@@ -125,7 +126,7 @@ def test_training_brings_the_student_closer_and_writes_a_checkpoint(
     resnet18().load_state_dict(state)
     begun = load_file(start)
     for name in ("conv1.weight", "bn1.running_mean", "layer1.1.conv2.weight"):
-        assert torch.equal(state[name], begun[name]), f"{name} was to be kept"
+        assert torch.equal(state[name], begun[name]) == keep, f"{name} with keep={keep}"
     for name in ("layer2.0.conv1.weight", "layer4.1.bn2.running_mean", "fc.bias"):
         assert not torch.equal(state[name], begun[name]), f"{name} was to be trained"
 

@@ -110,23 +110,23 @@ def difference(given: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     return 4 * F.kl_div(given, wanted, log_target=True, reduction="batchmean")
 
 
-def resemblance(ours: torch.Tensor, theirs: torch.Tensor, our_others, their_others):
-    """Return how differently two networks say which other pictures each picture resembles.
+def resemblance(given: torch.Tensor, wanted: torch.Tensor, n: int) -> torch.Tensor:
+    """Return how differently two networks say which others each of n pictures resembles.
 
-    Each picture's cosines with all others become probabilities (softmax, temperature 0.05); the
+    A picture's cosines with all others become probabilities (softmax, temperature 0.05); the
     Kullback-Leibler divergence compares those of the two networks.
 
     Args:
-        ours: one network's embeddings, shape (n, d), of unit length.
-        theirs: the other's, shape (n, e), of unit length.
-        our_others: its embeddings of m more pictures, shape (m, d).
-        their_others: the other's, shape (m, e).
+        given: one network's embeddings, of unit length, shape (n or more, d): the n pictures,
+            then more pictures to compare them with.
+        wanted: the other's, of the same pictures, shape (n or more, e).
+        n: how many pictures are asked about.
     """
-    itself = torch.zeros(len(ours), len(ours) + len(our_others), device=ours.device)
-    itself.fill_diagonal_(-1e4)  # no picture counts as another one
-    given = F.log_softmax(ours @ torch.cat([ours, our_others]).T / 0.05 + itself, 1)
-    wanted = F.log_softmax(theirs @ torch.cat([theirs, their_others]).T / 0.05 + itself, 1)
-    return F.kl_div(given, wanted, log_target=True, reduction="batchmean")
+
+    def others(x):  # no picture counts as another one
+        return F.log_softmax((x[:n] @ x.T / 0.05).fill_diagonal_(-1e4), 1)
+
+    return F.kl_div(others(given), others(wanted), log_target=True, reduction="batchmean")
 
 
 @torch.inference_mode()
@@ -189,11 +189,11 @@ def train(student, teacher, pictures, minutes: float, batch: int, rate: float, k
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             ours, scores = ask_student(student, small)
             near = F.cosine_similarity(bridge(ours).float(), theirs.float()).mean()
-        directions = [F.normalize(x.float()) for x in (ours, theirs)]
-        unlike = resemblance(*directions, *memory)
+        seen = [torch.cat([F.normalize(x.float()), old])
+                for x, old in zip((ours, theirs), memory, strict=True)]  # fmt: skip
+        unlike = resemblance(*seen, batch)
+        memory = [x[:REMEMBERED].detach() for x in seen]
         loss = difference(scores.float(), wanted.float()) + 2 * (1 - near) + 2 * unlike
-        memory = [torch.cat([x.detach(), old])[:REMEMBERED]
-                  for x, old in zip(directions, memory, strict=True)]  # fmt: skip
         learn(optimiser, loss, learned)
         steps += 1
         follow(average, student, steps, 0.999)
