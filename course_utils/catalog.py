@@ -13,9 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from course_utils.media import SOUND_SUFFIXES, SUFFIXES, VIDEO_SUFFIXES, MediaError
-
-DATA = Path(__file__).resolve().parents[1] / "data"
+from course_utils.media import FORMATS, MediaError
+from course_utils.session import DATA
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,13 @@ class Item:
     def name(self) -> str:
         """The file's name without folder and suffix."""
         return self.path.stem
+
+    @property
+    def title(self) -> str:
+        """What to call it in a line: a sound by its name and transcript, for many say the same."""
+        if self.kind == "audio" and self.caption != self.name:
+            return f"{self.name}: {self.caption}"
+        return self.caption or self.name
 
 
 class Catalog:
@@ -117,9 +123,9 @@ class Catalog:
             ValueError: there are no pictures (videos, sounds) in it.
         """
         what, suffixes, hint = {
-            "image": ("pictures", SUFFIXES, " (save HEIC photos as JPEG)"),
-            "video": ("videos", VIDEO_SUFFIXES, ""),
-            "audio": ("sounds", SOUND_SUFFIXES, ""),
+            "image": ("pictures", FORMATS["image"], " (save HEIC photos as JPEG)"),
+            "video": ("videos", FORMATS["video"], ""),
+            "audio": ("sounds", FORMATS["audio"], ""),
         }[kind]
         folder = Path(folder)
         if folder.is_file():

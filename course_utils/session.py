@@ -1,10 +1,53 @@
-"""What kind of session this is: a person at a notebook, or a program running it."""
+"""This session: who sits in front of it, and where it finds and keeps its files."""
 
 from __future__ import annotations
 
+import atexit
 import os
 import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable
+from functools import lru_cache
 from importlib.metadata import version
+from pathlib import Path
+
+DATA = Path(__file__).resolve().parents[1] / "data"  # the course's own media
+
+
+def cache_folder() -> Path:
+    """Return the folder in which the course keeps what it has computed.
+
+    It is COURSE_CACHE_DIR, or else a folder in the place where the operating system wants caches.
+
+    Introduced in notebook 4.
+    """
+    if chosen := os.environ.get("COURSE_CACHE_DIR"):
+        return Path(chosen).expanduser()
+    if sys.platform == "win32":
+        place = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
+    elif sys.platform == "darwin":
+        place = "~/Library/Caches"
+    else:
+        place = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(place).expanduser() / "media-embeddings-course"
+
+
+def private_folder() -> Path:
+    """Return a folder that only this user can read and that is deleted when the process ends.
+
+    Recordings and files of a learner's own go there, and nowhere else.
+    """
+    return _folder_of(os.getpid())
+
+
+@lru_cache(maxsize=1)
+def _folder_of(process: int) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="course-"))
+    # A copy of this process (fork) has a folder of its own and leaves this one alone.
+    atexit.register(lambda: os.getpid() == process and shutil.rmtree(folder, ignore_errors=True))
+    return folder
 
 
 def is_live() -> bool:
@@ -14,18 +57,43 @@ def is_live() -> bool:
     answer a question; JupyterLab, Notebook, VS Code and Colab tell it that somebody can.
     COURSE_GALLERY=live or =static overrules this.
 
+    Raises:
+        ValueError: COURSE_GALLERY is something else.
+
     Source: https://jupyter-client.readthedocs.io/en/stable/messaging.html#execute (allow_stdin)
     Introduced in notebook 1.
     """
-    wish = os.environ.get("COURSE_GALLERY", "auto")
+    wish = os.environ.get("COURSE_GALLERY", "").strip().lower() or "auto"
     if wish in ("live", "static"):
         return wish == "live"
+    if wish != "auto":
+        raise ValueError(f"COURSE_GALLERY is {wish!r}; it may be auto, live or static.")
     try:
         from IPython import get_ipython
 
         return bool(get_ipython().kernel.get_parent("shell")["content"]["allow_stdin"])
     except (ImportError, AttributeError, KeyError, TypeError):
         return False
+
+
+def progress(paths: Iterable, encoder=True):
+    """Return `paths` with a progress bar, seen only where somebody looks and has to wait.
+
+    Args:
+        paths: what to go through; `with progress(paths) as bar` and `bar.update()` work, too.
+        encoder: an encoder, whose `progress` says whether a bar is wanted, or True or False.
+    """
+    from tqdm import tqdm
+
+    wanted = encoder if isinstance(encoder, bool) else getattr(encoder, "progress", True)
+    return tqdm(
+        paths,
+        unit="file",
+        file=sys.stdout,
+        leave=False,
+        delay=1,
+        disable=not (wanted and is_live()),
+    )
 
 
 def report(*encoders) -> None:
