@@ -1,0 +1,240 @@
+"""A Jupyter server and a real browser: what the tests that click share.
+
+    with serving(tmp_path) as server, opened(server, "small.ipynb", cells=["1 + 1"]) as page:
+        ...  # every cell has run; `page` is Playwright's
+        assert errors(page) == []
+
+`PYTHONPATH=. python tests/browser.py NOTEBOOK FOLDER` opens a notebook of yours, runs it, prints
+what went wrong and leaves a picture of each output in FOLDER.
+"""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlparse
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+)
+CHROMIUM_ARGS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-audio-output",  # a machine without loudspeakers may wait for them for ever
+    "--use-fake-device-for-media-stream",  # a camera and a microphone made of test pictures, beeps
+    "--use-fake-ui-for-media-stream",  # nobody is there to allow their use
+]
+needs_chromium = pytest.mark.skipif(
+    not CHROMIUM, reason="needs Chromium; on Debian: apt-get install chromium"
+)
+SETTINGS = {
+    # All cells stay in the page, also those out of sight, so that the test can find them.
+    "notebook-extension/tracker": {"windowingMode": "none"},
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+}
+
+
+@dataclass
+class Server:
+    """A running Jupyter server: its address, its program (`lab` or `notebook`), and its folder."""
+
+    address: str
+    program: str
+    course: Path
+
+    def url(self, notebook: str) -> str:
+        """Return the address of a notebook in `notebooks/`."""
+        where = {"lab": "lab/tree", "notebook": "notebooks"}[self.program]
+        return f"{self.address}/{where}/notebooks/{notebook}?token=course"
+
+
+@contextlib.contextmanager
+def serving(home: Path, program: str = "lab", **variables: str):
+    """Run JupyterLab (`lab`) or Notebook 7 (`notebook`) beside a copy of the course's notebooks.
+
+    Args:
+        home: an empty folder; `home/log` is what the server says.
+        program: which of the two.
+        variables: what is set in its environment, such as `COURSE_CACHE_DIR`.
+
+    Yields:
+        The `Server`.
+    """
+    course = home / "course"
+    shutil.copytree(ROOT / "notebooks", course / "notebooks")
+    (course / "data").symlink_to(ROOT / "data")
+    for name, values in SETTINGS.items():
+        file = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(values))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | {
+        "HOME": str(home),
+        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "PYTHONPATH": str(ROOT),
+        **variables,
+    }
+    command = [
+        sys.executable, "-m", "jupyter", program, "--no-browser", "--allow-root", "--ip=127.0.0.1",
+        f"--port={port}", "--IdentityProvider.token=course", f"--ServerApp.root_dir={course}",
+    ]  # fmt: skip
+    with (home / "log").open("w") as log:
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(120):
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(f"{address}/api?token=course", timeout=2)
+                break
+            time.sleep(0.5)
+        else:
+            pytest.fail((home / "log").read_text())
+        yield Server(address, program, course)
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+@contextlib.contextmanager
+def chromium():
+    """Start Chromium without a window; yields Playwright's browser."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
+        yield browser
+        browser.close()
+
+
+@contextlib.contextmanager
+def opened(server: Server, notebook: str, cells=None, seconds: int = 480, size=(1280, 720)):
+    """Open a notebook in a browser that reaches the server alone, and run it from top to bottom.
+
+    Args:
+        server: where.
+        notebook: its name in `notebooks/`; its stored outputs are taken out.
+        cells: the sources of its code cells, for a notebook that is made here.
+        seconds: how long all cells together may take.
+        size: width and height of the window.
+
+    Yields:
+        The page, when every cell has run.
+    """
+    import nbformat
+
+    file = server.course / "notebooks" / notebook
+    if cells is None:
+        content = nbformat.read(file, 4)
+    else:
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        made = [nbformat.v4.new_code_cell(source.strip()) for source in cells]
+        content = nbformat.v4.new_notebook(cells=made, metadata={"kernelspec": kernel})
+    for cell in content.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    nbformat.write(content, file)
+    with chromium() as browser:
+        page = browser.new_page(viewport=dict(zip(("width", "height"), size, strict=True)))
+        page.route("**", lambda route: _local(route, urlparse(server.address).netloc))
+        page.goto(server.url(notebook))
+        run_all(page, seconds)
+        yield page
+
+
+def _local(route, ours: str) -> None:
+    address = urlparse(route.request.url)
+    outside = address.scheme.startswith("http") and address.netloc != ours
+    (route.abort if outside else route.continue_)()
+
+
+def run_all(page, seconds: int = 480) -> None:
+    """Choose Run, Run All Cells, until a cell says that it runs, and wait for the last one."""
+    from playwright.sync_api import TimeoutError
+
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=120_000)
+    prompts = "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')]"
+    for _ in range(4):  # a slow page misses a click
+        page.get_by_text("Run", exact=True).first.click()
+        page.get_by_text("Run All Cells", exact=True).first.click()
+        with contextlib.suppress(TimeoutError):
+            running = f"() => {prompts}.some(prompt => /[*\\d]/.test(prompt.innerText))"
+            page.wait_for_function(running, timeout=15_000)
+            break
+        page.keyboard.press("Escape")
+    else:
+        pytest.fail("Jupyter runs no cell")
+    done = f"() => {prompts}.every(prompt => !prompt.innerText.includes('*'))"
+    page.wait_for_function(done, timeout=1000 * seconds)
+    page.wait_for_timeout(1000)  # widgets arrive after the last number
+
+
+def errors(page) -> list[str]:
+    """Return what went wrong on a page: exceptions of cells, and widgets that do not show."""
+    outputs = page.locator(".jp-OutputArea-output")
+    red = "[data-mime-type='application/vnd.jupyter.stderr']"  # warnings and progress, too
+    said = outputs.and_(page.locator(red)).filter(has_text=re.compile(r"Traceback|\w+Error\b"))
+    lost = outputs.filter(has_text=re.compile("[Mm]odel not found|Error (displaying|creating) wid"))
+    return said.all_inner_texts() + lost.all_inner_texts()
+
+
+def dark_theme(page, name: str = "JupyterLab Dark") -> None:
+    """Choose a theme in JupyterLab's menu."""
+    for entry in ("Settings", "Theme", name):
+        page.get_by_text(entry, exact=True).first.click()
+    wanted = str("Dark" not in name).lower()
+    page.wait_for_function("wanted => document.body.dataset.jpThemeLight === wanted", arg=wanted)
+    page.locator("#jupyterlab-splash").wait_for(state="detached", timeout=20_000)
+
+
+def close_side_bar(page) -> None:
+    """Give the notebook all of JupyterLab's width."""
+    page.get_by_role("tab", name="File Browser").first.click()
+
+
+def plays(page, player) -> None:
+    """Press the space bar on a player until it has moved on; a busy page may miss a key."""
+    from playwright.sync_api import Error
+
+    for _ in range(3):
+        with contextlib.suppress(Error):  # a card that is drawn anew gets a new player
+            player.scroll_into_view_if_needed()
+            player.focus()
+            if player.evaluate("player => player.paused"):
+                page.keyboard.press("Space")
+            for _ in range(40):
+                if player.evaluate("player => player.currentTime > 0.2"):
+                    return player.evaluate("player => player.pause()")
+                page.wait_for_timeout(250)
+    state = "({paused, readyState, currentTime}) => ({paused, readyState, currentTime})"
+    pytest.fail(f"the player does not play: {player.evaluate(state)}")
+
+
+if __name__ == "__main__":
+    import tempfile
+
+    source, folder = Path(sys.argv[1]), Path(sys.argv[2])
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as home, serving(Path(home)) as server:
+        shutil.copy(source, server.course / "notebooks" / source.name)
+        with opened(server, source.name) as page:
+            close_side_bar(page)
+            print("\n".join(errors(page)) or "no errors")
+            for number, output in enumerate(page.locator(".jp-Cell-outputWrapper").all()):
+                if output.is_visible() and output.bounding_box()["height"] > 30:
+                    output.screenshot(path=folder / f"{number:03}.png")
