@@ -1,7 +1,6 @@
-"""Cosine similarity, ranking, and how good a ranking is.
+"""The whole of search: compare by cosine, rank, return the top N.
 
-This is the whole of search: compare, rank, return the top N. Everything here was built step by
-step in notebook 1.
+Everything up to `rocchio` is built step by step in notebook 1.
 """
 
 from __future__ import annotations
@@ -35,7 +34,8 @@ def cosine_similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
             f"The vectors have {a.shape[-1]} and {b.shape[-1]} dimensions; only vectors of one "
             "encoder can be compared."
         )
-    return unit_length(a) @ unit_length(b).T
+    a, b = _floating(a), _floating(b)
+    return a @ b.T / np.multiply.outer(_lengths(a), _lengths(b))
 
 
 def best_cosines(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> np.ndarray:
@@ -73,13 +73,24 @@ def unit_length(vectors: np.ndarray) -> np.ndarray:
 
     Introduced in notebook 1.
     """
+    vectors = _floating(vectors)
+    return vectors / _lengths(vectors)[..., None]
+
+
+def _floating(vectors: np.ndarray) -> np.ndarray:
+    """Return vectors in single or double precision; a collection that is so is not copied."""
     vectors = np.asarray(vectors)
-    if not np.isfinite(vectors).all():
+    return vectors.astype(np.result_type(vectors, np.float32), copy=False)
+
+
+def _lengths(vectors: np.ndarray) -> np.ndarray:
+    """Return the length of each vector; raise ValueError where there is no direction."""
+    lengths = np.sqrt(np.einsum("...d,...d->...", vectors, vectors))
+    if not np.isfinite(lengths).all():
         raise ValueError("A vector holds NaN or infinity; encode its file again.")
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
     if (lengths == 0).any():
         raise ValueError("A vector is all zeros; it has no direction, so no cosine.")
-    return vectors / lengths
+    return lengths
 
 
 def top_k(query: np.ndarray, vectors: np.ndarray, k: int = 5) -> tuple[np.ndarray, np.ndarray]:
@@ -108,23 +119,20 @@ def top_k(query: np.ndarray, vectors: np.ndarray, k: int = 5) -> tuple[np.ndarra
             f"The query has shape {np.shape(query)} and the collection {np.shape(vectors)}; give "
             "one vector, such as encode([path])[0], and a list of vectors."
         )
-    scores = _cosines(np.asarray(query), np.asarray(vectors))
-    # Sorting everything for a few results would take longer than comparing. So: find the k-th
-    # score, keep what reaches it (its equals too), and sort only that.
-    kth = -np.partition(-scores, min(k, len(scores)) - 1)[min(k, len(scores)) - 1]
-    reach = np.flatnonzero(scores >= kth)
-    best = reach[np.argsort(-scores[reach], kind="stable")][:k]
+    scores = cosine_similarity(query, vectors)
+    best = best_first(scores, k)
     return best, scores[best]
 
 
-def _cosines(query: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """Return `cosine_similarity` of one vector with many, without a copy of the many."""
-    if vectors.dtype not in (np.float32, np.float64) or query.shape[-1] != vectors.shape[-1]:
-        return cosine_similarity(query, vectors)
-    squares = (vectors[:, None, :] @ vectors[:, :, None])[:, 0, 0]  # each row times itself
-    if not (np.isfinite(squares) & (squares > 0)).all():
-        return cosine_similarity(query, vectors)  # which says what is wrong
-    return vectors @ unit_length(query).astype(vectors.dtype) / np.sqrt(squares)
+def best_first(scores: np.ndarray, k: int) -> np.ndarray:
+    """Return the positions of the k highest scores, shape (n,), best first; equals in order.
+
+    Sorting everything for a few results would take longer than comparing. So: find the k-th score,
+    keep what reaches it, its equals too, and sort only that.
+    """
+    last = min(k, len(scores)) - 1
+    reach = np.flatnonzero(scores >= -np.partition(-scores, last)[last])
+    return reach[np.argsort(-scores[reach], kind="stable")][:k]
 
 
 def rocchio(
@@ -208,45 +216,3 @@ def reciprocal_rank_fusion(
     sums = {item: sum(1 / (k + rank) for rank in found) for item, found in ranks.items()}
     best = sorted(sums, key=sums.get, reverse=True)  # stable: equals keep their order
     return best, [sums[item] for item in best]
-
-
-def precision_at_k(relevant: Sequence[bool], k: int = 5) -> float:
-    """Return which share of the first k results is relevant.
-
-    Args:
-        relevant: for each result, best first, whether it is what was looked for.
-        k: how many of them count; with fewer results than k, those that there are.
-
-    Source: Manning, Raghavan, Schuetze, Introduction to Information Retrieval (2008), ch. 8
-    Introduced in notebook 1.
-    """
-    if k < 1:
-        raise ValueError(f"k is {k}; judge at least one result.")
-    first = np.asarray(relevant, dtype=bool)[:k]
-    if len(first) == 0:
-        raise ValueError("There are no results to judge.")
-    return float(first.mean())
-
-
-def average_precision(relevant: Sequence[bool]) -> float:
-    """Return the mean of the precisions at each relevant result, over a whole ranking.
-
-    1.0 means that all relevant items come first; 0.0 that there is none.
-
-    Source: as `precision_at_k`. Introduced in notebook 1.
-    """
-    relevant = np.asarray(relevant, dtype=bool)
-    if not relevant.any():
-        return 0.0
-    ranks = np.flatnonzero(relevant) + 1
-    return float(np.mean(np.arange(1, len(ranks) + 1) / ranks))
-
-
-def mean_average_precision(rankings: Sequence[Sequence[bool]]) -> float:
-    """Return the mean of `average_precision` over several queries' rankings.
-
-    Source: as `precision_at_k`. Introduced in notebook 1.
-    """
-    if len(rankings) == 0:
-        raise ValueError("There are no rankings to judge.")
-    return float(np.mean([average_precision(ranking) for ranking in rankings]))
