@@ -9,47 +9,61 @@ mixed in.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
-import re
-import shutil
 import stat
-import struct
-import sys
-import threading
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import CodeType, FunctionType, MethodType
 
 import numpy as np
-from tqdm import tqdm
 
-from course_utils.media import MediaError
-from course_utils.session import is_live
+from course_utils.media import MediaError, one_error
+from course_utils.session import cache_folder, progress
 
-HEADER = struct.Struct("<4sII16s")  # MARK, rows, columns, checksum; then float32, little-endian
-MARK = b"EMB1"
 SETTLED = 2  # seconds: a file changed more recently may change again within its time stamp
+CHECKSUM = 16  # bytes before the array in each file
+UNWRITTEN = 10_000  # arrays that are remembered by the process where they cannot be written
 
 _hashes: dict[tuple, str] = {}  # content hashes, for as long as the process runs
+_unwritten: dict[Path, np.ndarray] = {}
 
 
-def cache_folder() -> Path:
-    """Return the folder in which the course keeps what it has computed.
+def path_list(paths: Sequence[str | Path]) -> list:
+    """Return the paths of a list or of a Catalog as a list.
 
-    It is COURSE_CACHE_DIR, or else a folder in the place where the operating system wants caches.
-
-    Introduced in notebook 4.
+    Raises:
+        TypeError: it is a single path.
     """
-    if chosen := os.environ.get("COURSE_CACHE_DIR"):
-        return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        place = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
-    elif sys.platform == "darwin":
-        place = "~/Library/Caches"
-    else:
-        place = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(place).expanduser() / "media-embeddings-course"
+    if isinstance(paths, (str, Path)):
+        raise TypeError(f"This takes a list of paths; write [{str(paths)!r}] for one file.")
+    return list(getattr(paths, "paths", paths))  # a Catalog knows its paths
+
+
+def all_tried(results: Iterable, problems: list[MediaError] | None = None) -> list:
+    """Go through the results of all files and tell the good ones from the errors.
+
+    Args:
+        results: for each file what was made of it, or its `MediaError`.
+        problems: a list to which the errors are added.
+
+    Returns:
+        The good results, in order.
+
+    Raises:
+        MediaError: there are errors and `problems` was not given; the message names each file.
+    """
+    results = list(results)
+    errors = [result for result in results if isinstance(result, MediaError)]
+    if errors and problems is None:
+        raise one_error(errors, len(results))
+    if problems is not None:
+        problems.extend(errors)
+    return [result for result in results if not isinstance(result, MediaError)]
 
 
 def content_hash(path: str | Path) -> str:
@@ -81,10 +95,11 @@ def content_hash(path: str | Path) -> str:
 class EmbeddingCache:
     """An encoder that remembers: it is used like the encoder it is made from.
 
-    Everything that it does not do itself (`dim`, `fingerprint`, `cells`, ...) is the encoder's.
-    Several kernels may use it at once. Each vector is a file of its own that appears whole or not
-    at all; one that is damaged is not believed, but made anew. If the program is killed, what it
-    was encoding at that moment is lost (`at_once` files), never more.
+    Everything that it does not do itself (`dim`, `fingerprint`, `feature_map`, ...) is the
+    encoder's. Several kernels may use it at once. Each vector is a file of its own that appears
+    whole or not at all; one that is damaged is not believed, but made anew. If the program is
+    killed, the batch that it was encoding at that moment is lost, never more. Where nothing can be
+    written, vectors are remembered for as long as the process runs.
 
     Attributes:
         encoder: the encoder that vectors come from.
@@ -94,18 +109,15 @@ class EmbeddingCache:
     Introduced in notebook 4.
     """
 
-    def __init__(self, encoder, folder: str | Path | None = None, at_once: int | None = None):
+    def __init__(self, encoder, folder: str | Path | None = None):
         """Wrap an encoder.
 
         Args:
-            encoder: anything with `encode(paths, problems)` and `fingerprint`.
+            encoder: anything with `encode(paths, problems)`, `dim` and `fingerprint`.
             folder: where vectors are kept; None takes `cache_folder()`.
-            at_once: how many files the encoder is given at a time; None takes its batch size, or 1
-                if it has none.
         """
         self.encoder = encoder
         self.folder = Path(folder) if folder else cache_folder()
-        self.at_once = at_once or getattr(encoder, "batch_size", 1)
         self.computed = self.reused = 0
         self._told = False
 
@@ -122,8 +134,7 @@ class EmbeddingCache:
         Args:
             paths: n files, or a Catalog of n items.
             problems: a list to which the errors of unusable files are added; their rows are then
-                left out. Without it, such files raise the encoder's error, after all files have
-                been tried.
+                left out. Without it, such files raise an error, after all files have been tried.
 
         Returns:
             float32 of shape (n, dim), in the order of `paths`.
@@ -131,25 +142,8 @@ class EmbeddingCache:
         Raises:
             MediaError: files are unusable and `problems` was not given.
         """
-
-        def compute(files: list, errors: list[MediaError]) -> list[np.ndarray | None]:
-            bad: list[MediaError] = []
-            vectors = self.encoder.encode(files, bad)
-            errors += bad
-            left_out = {error.path for error in bad}
-            kept = [Path(file) not in left_out for file in files]
-            if sum(kept) != len(vectors):
-                raise ValueError(f"The encoder gave {len(vectors)} rows for {sum(kept)} files.")
-            row = iter(vectors)
-            return [next(row)[None] if good else None for good in kept]
-
-        errors: list[MediaError] = []
-        found = self._gather(paths, "", compute, self.at_once, errors)
-        if errors and problems is None:
-            self.encoder.encode([error.path for error in errors])  # it says so in its own words
-            raise errors[0]
-        if problems is not None:
-            problems.extend(errors)
+        stream = getattr(self.encoder, "stream", None) or self._one_by_one
+        found = all_tried(self._gather(path_list(paths), "encode", stream), problems)
         return np.concatenate([np.zeros((0, self.dim), np.float32), *found])
 
     def rows(
@@ -161,30 +155,32 @@ class EmbeddingCache:
     ) -> list[np.ndarray]:
         """Return several vectors for each file, such as those of a video's key frames.
 
+        They are kept apart by `recipe` and by the code of `compute`, with the functions, arrays and
+        plain values that it names: change one, and they are computed anew. What lies inside other
+        objects is not looked at; if the result depends on that, say so in `recipe`.
+
         Args:
             paths: n files, or a Catalog of n items.
-            recipe: what `compute` does, in words, with every setting that its result depends on;
-                vectors are kept apart by it.
+            recipe: what `compute` does, in words.
             compute: makes the vectors of one file, float32 of shape (m, d), with this encoder.
-            problems: as in `encode`; without it, the first unusable file raises its error.
+            problems: as in `encode`.
 
         Returns:
             n arrays, in the order of `paths`, without those of unusable files.
 
         Raises:
-            MediaError: a file is unusable and `problems` was not given.
+            MediaError: files are unusable and `problems` was not given.
         """
 
-        def compute_one(files: list, errors: list[MediaError]) -> list[np.ndarray | None]:
-            try:
-                return [np.asarray(compute(Path(files[0])))]
-            except MediaError as error:
-                if problems is None:
-                    raise
-                errors.append(error)
-                return [None]
+        def one_by_one(files: list) -> Iterator[np.ndarray | MediaError]:
+            for file in progress(files, self.encoder):
+                try:
+                    yield np.asarray(compute(Path(file)))
+                except MediaError as error:
+                    yield error
 
-        return self._gather(paths, recipe, compute_one, 1, [] if problems is None else problems)
+        code = hashlib.sha256(f"{recipe}|{_describe(compute, compute)}".encode()).hexdigest()[:24]
+        return all_tried(self._gather(path_list(paths), code, one_by_one), problems)
 
     def embed(self, catalog):
         """Encode the items of a catalog and leave out those that cannot be read.
@@ -197,102 +193,82 @@ class EmbeddingCache:
             item left out is printed with the reason.
         """
         problems: list[MediaError] = []
-        vectors = self.encode(catalog.paths, problems)
+        vectors = self.encode(catalog, problems)
         return catalog.without(problems), vectors
 
-    def clear(self, everything: bool = False) -> None:
-        """Forget this encoder's vectors, or those of all encoders."""
-        mine = self._place("").parent
-        shutil.rmtree(mine.parent if everything else mine, ignore_errors=True)
+    def fit(self, paths: Sequence[str | Path]) -> EmbeddingCache:
+        """Return a cache of the encoder centred on a collection (see `AudioEncoder.fit`)."""
+        return EmbeddingCache(self.encoder.fit(paths), self.folder)
 
-    def _place(self, recipe: str) -> Path:
-        """Return the folder of the encoder's records made by a recipe."""
-        fingerprint = str(self.encoder.fingerprint)
-        if not re.fullmatch(r"[0-9a-z]{1,64}", fingerprint):  # may not be able to name a folder
-            fingerprint = hashlib.sha256(fingerprint.encode()).hexdigest()[:24]
-        kind = hashlib.sha256(recipe.encode()).hexdigest()[:12] if recipe else "encode"
-        return self.folder / "course_embeddings" / fingerprint / kind
+    def _one_by_one(self, files: list) -> Iterator[np.ndarray | MediaError]:
+        for file in files:
+            problems: list[MediaError] = []
+            rows = self.encoder.encode([file], problems)
+            yield problems[0] if problems else rows[0]
 
-    def _gather(self, paths, recipe, compute, at_once, errors) -> list[np.ndarray]:
-        """Read what is kept and compute the rest, `at_once` files at a time."""
-        if isinstance(paths, (str, Path)):
-            raise TypeError("This takes a list of paths; write [path] for one file.")
-        paths = list(getattr(paths, "paths", paths))  # a Catalog knows its paths
-        place = self._place(recipe)
-        known: dict[str, np.ndarray] = {}
-        waiting: dict[str, list[int]] = {}  # content: the positions in `paths` that have it
-        found: list[np.ndarray | None] = [None] * len(paths)
+    def _gather(self, paths: list, recipe: str, compute) -> list[np.ndarray | MediaError]:
+        """Read what is kept and compute the rest; copies of a file are computed once."""
+        place = self.folder / "course_embeddings" / _name(self.encoder.fingerprint) / recipe
+        keys = [_key(path) or f"unreadable-{i}" for i, path in enumerate(paths)]
+        found: dict[str, np.ndarray | MediaError | None] = {}
+        for key in keys:
+            if key not in found:
+                found[key] = _read(place / key[:2] / key)
+        copies = Counter(keys)
+        self.reused += sum(found[key] is not None for key in keys)
+        missing = {key: path for key, path in zip(keys, paths, strict=True) if found[key] is None}
+        results = compute(list(missing.values())) if missing else ()
+        for (key, path), result in zip(missing.items(), results, strict=True):
+            found[key] = result
+            if isinstance(result, MediaError):
+                continue
+            array = found[key] = np.atleast_2d(np.ascontiguousarray(result, dtype=np.float32))
+            if array.ndim != 2:
+                raise ValueError(f"{str(path)!r} gave shape {array.shape}, not (rows, d).")
+            self.computed += 1
+            self.reused += copies[key] - 1
+            if _key(path) == key:  # else it was changed while it was being encoded
+                self._write(place / key[:2] / key, array)
+        return [
+            MediaError(path, found[key].problem, found[key].remedy)
+            if isinstance(found[key], MediaError)
+            else found[key]
+            for key, path in zip(keys, paths, strict=True)
+        ]
 
-        def compute_waiting() -> None:
-            files = [paths[positions[0]] for positions in waiting.values()]
-            arrays = compute(files, errors)
-            for (key, positions), file, array in zip(waiting.items(), files, arrays, strict=True):
-                if array is None:  # its copies are unusable too; each is reported by its name
-                    for other in positions[1:]:
-                        compute([paths[other]], errors)
-                    continue
-                array = np.ascontiguousarray(array, dtype="<f4")
-                if array.ndim != 2:
-                    raise ValueError(f"{str(file)!r} gave shape {array.shape}, not (rows, d).")
-                self.computed += 1
-                self.reused += len(positions) - 1
-                if _key(file) == key:  # else it was changed while it was being encoded
-                    self._write(place, key, array)
-                    known[key] = array
-                for position in positions:
-                    found[position] = array
-            waiting.clear()
-
-        bar = tqdm(
-            total=len(paths), unit="file", file=sys.stdout, leave=False, delay=0.5,
-            disable=not (getattr(self.encoder, "progress", True) and is_live()),
-        )  # fmt: skip
-        progress = getattr(self.encoder, "progress", None)
-        try:
-            if progress is not None:
-                self.encoder.progress = False  # one bar for all, not one for each batch
-            for position, path in enumerate(paths):
-                key = _key(path) or f"unreadable {position}"
-                if key not in known and key not in waiting:
-                    array = _read(place, key)
-                    if array is not None:
-                        known[key] = array
-                if key in known:
-                    found[position] = known[key]
-                    self.reused += 1
-                else:
-                    waiting.setdefault(key, []).append(position)
-                if len(waiting) == at_once:
-                    compute_waiting()
-                bar.update()
-            if waiting:
-                compute_waiting()
-        finally:
-            bar.close()
-            if progress is not None:
-                self.encoder.progress = progress
-        return [array for array in found if array is not None]
-
-    def _write(self, place: Path, key: str, array: np.ndarray) -> None:
-        """Keep a record: first under a name of its own, then moved to its place at once."""
-        path = _path(place, key)
-        part = path.with_name(f".{key}.{os.getpid()}.{threading.get_ident()}.part")
-        content = array.tobytes()
-        header = HEADER.pack(MARK, *array.shape, _checksum(key, array.shape, content))
+    def _write(self, path: Path, array: np.ndarray) -> None:
+        """Keep an array: first under a name of its own, then moved to its place at once."""
+        content = io.BytesIO()
+        np.save(content, array, allow_pickle=False)
+        part = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as file:
-                file.write(header + content)
+            with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+                part = Path(file.name)
+                file.write(_checksum(path, content.getvalue()) + content.getvalue())
             part.replace(path)  # from one moment to the next, and whole
         except OSError as error:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
-            if not self._told and not path.exists():  # it exists if another kernel was faster
+            if part:
+                with suppress(OSError):
+                    part.unlink()
+            if path.exists():  # another kernel was faster
+                return
+            _unwritten[path] = array
+            while len(_unwritten) > UNWRITTEN:
+                del _unwritten[next(iter(_unwritten))]
+            if not self._told:
                 print(
                     f"Vectors cannot be kept in {str(self.folder)!r} ({error.strerror}) and will "
                     "be computed again next time; COURSE_CACHE_DIR can name another folder."
                 )
                 self._told = True
+
+
+def _name(fingerprint: str) -> str:
+    """Return a fingerprint as the name of a folder."""
+    if fingerprint.isascii() and fingerprint.isalnum() and len(fingerprint) <= 64:
+        return fingerprint.lower()
+    return hashlib.sha256(fingerprint.encode()).hexdigest()[:24]
 
 
 def _key(path: str | Path) -> str:
@@ -303,28 +279,48 @@ def _key(path: str | Path) -> str:
         return ""
 
 
-def _path(place: Path, key: str) -> Path:
-    """Return a record's path; folders of a few hundred files stay quick to list."""
-    return place / key[:2] / f"{key}.vectors"
-
-
-def _checksum(key: str, shape: tuple[int, int], content: bytes) -> bytes:
+def _checksum(path: Path, content: bytes) -> bytes:
     """Return what shows damage, and a record that lies in another's place."""
-    head = f"{key} {shape[0]} {shape[1]} ".encode()
-    return hashlib.blake2b(head + content, digest_size=16).digest()
+    return hashlib.blake2b(path.name.encode() + content, digest_size=CHECKSUM).digest()
 
 
-def _read(place: Path, key: str) -> np.ndarray | None:
+def _read(path: Path) -> np.ndarray | None:
     """Return a record's vectors, or None if there is no sound one."""
+    if path in _unwritten:
+        return _unwritten[path].copy()
     try:
-        record = _path(place, key).read_bytes()
+        record = path.read_bytes()
     except OSError:
         return None
-    if len(record) < HEADER.size:
+    if record[:CHECKSUM] != _checksum(path, record[CHECKSUM:]):
         return None
-    mark, rows, columns, checksum = HEADER.unpack_from(record)
-    content = record[HEADER.size :]
-    sound = mark == MARK and len(content) == 4 * rows * columns
-    if not sound or checksum != _checksum(key, (rows, columns), content):
-        return None
-    return np.frombuffer(content, "<f4").reshape(rows, columns).astype(np.float32)
+    return np.load(io.BytesIO(record[CHECKSUM:]), allow_pickle=False)
+
+
+def _describe(value, top, seen: tuple = ()) -> str:
+    """Return in words what a function's result depends on, as far as its code shows."""
+    if isinstance(value, MethodType):
+        value = value.__func__
+    if isinstance(value, FunctionType):
+        own = value.__module__ in ("__main__", getattr(top, "__module__", None))
+        if not own or value in seen:
+            return f"{value.__module__}.{value.__qualname__}"
+        names = {**value.__globals__}
+        named = [names[name] for name in value.__code__.co_names if name in names]
+        cells = [cell.cell_contents for cell in value.__closure__ or ()]
+        parts = [value.__code__, *(value.__defaults__ or ()), *cells, *named]
+        return f"({','.join(_describe(part, top, (*seen, value)) for part in parts)})"
+    if isinstance(value, CodeType):
+        parts = (value.co_names, value.co_varnames, *value.co_consts)
+        return value.co_code.hex() + "".join(_describe(part, top, seen) for part in parts)
+    if isinstance(value, (tuple, frozenset)):
+        return (
+            str(sorted(_describe(part, top, seen) for part in value))
+            if isinstance(value, frozenset)
+            else f"({','.join(_describe(part, top, seen) for part in value)})"
+        )
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype}{value.shape}{hashlib.sha256(value.tobytes()).hexdigest()}"
+    if value is None or isinstance(value, (bool, int, float, complex, str, bytes, Path)):
+        return repr(value)
+    return f"{type(value).__name__} {getattr(value, 'fingerprint', '')}"

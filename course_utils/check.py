@@ -12,24 +12,26 @@ import sys
 import tempfile
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 NEEDED = (
-    "torch", "torchvision", "torchaudio", "numpy", "pillow", "safetensors", "matplotlib",
-    "scikit-learn", "ipywidgets", "tqdm", "soundfile", "av", "pymilvus", "milvus-lite",
-)  # fmt: skip
+    *("torch", "torchvision", "torchaudio", "numpy", "pillow", "safetensors", "matplotlib"),
+    *("scikit-learn", "ipywidgets", "anywidget", "tqdm", "soundfile", "av", "pymilvus"),
+    "milvus-lite",
+)
 MEMORY_GB, DISK_GB = 1.5, 1.0
 
 
 def python() -> str:
-    """Python is one of the versions that the course runs on."""
+    """Say whether this Python is one of the versions that the course runs on."""
     if not (3, 10) <= sys.version_info[:2] <= (3, 13):
         raise RuntimeError(f"{sys.version.split()[0]}; use Python 3.10 to 3.13")
     return sys.version.split()[0]
 
 
 def packages() -> str:
-    """All packages are installed."""
+    """Say whether all packages are installed."""
     missing = []
     for name in NEEDED:
         try:
@@ -38,42 +40,35 @@ def packages() -> str:
             missing.append(name)
     if missing:
         raise RuntimeError(f"missing: {', '.join(missing)}; run `uv sync`")
-    return f"torch {version('torch')}, torchvision {version('torchvision')}"
+    if not 7 <= int(version("ipywidgets").split(".")[0]) <= 8:
+        raise RuntimeError(f"ipywidgets {version('ipywidgets')}; install version 7.7.1 or 8")
+    return ", ".join(f"{name} {version(name)}" for name in ("torch", "torchvision", "ipywidgets"))
 
 
 def opencv() -> str:
-    """OpenCV can be imported."""
+    """Import OpenCV, which notebook 2 compares with."""
     try:
         import cv2
     except ImportError as error:
-        raise RuntimeError(
-            f"{error}; on Linux install the system packages libgl1 and libglib2.0-0"
-        ) from None
+        remedy = "on Linux install the system packages libgl1 and libglib2.0-0"
+        raise RuntimeError(f"{error}; {remedy if find_spec('cv2') else 'run `uv sync`'}") from None
     return cv2.__version__
 
 
-def widgets() -> str:
-    """The galleries' widgets are of a version that the course knows."""
-    if not 7 <= int(version("ipywidgets").split(".")[0]) <= 8:
-        raise RuntimeError(f"ipywidgets {version('ipywidgets')}; install version 7.7.1 or 8")
-    return f"ipywidgets {version('ipywidgets')}"
-
-
-def memory() -> str:
-    """There is memory for one notebook."""
+def memory() -> str | None:
+    """Say whether there is memory for one notebook; only Linux tells."""
     try:
         with Path("/proc/meminfo").open() as lines:
             kilobytes = next(int(x.split()[1]) for x in lines if x.startswith("MemAvailable"))
     except (OSError, StopIteration):
-        return "not known on this system"
-    gigabytes = kilobytes / 1e6
-    if gigabytes < MEMORY_GB:
-        raise RuntimeError(f"{gigabytes:.1f} GB free; close programs or shut other kernels down")
-    return f"{gigabytes:.1f} GB free"
+        return None
+    if kilobytes / 1e6 < MEMORY_GB:
+        raise RuntimeError(f"{kilobytes / 1e6:.1f} GB free; close programs or shut kernels down")
+    return f"{kilobytes / 1e6:.1f} GB free"
 
 
 def disk() -> str:
-    """There is room on the disk."""
+    """Say whether there is room on the disk."""
     gigabytes = shutil.disk_usage(".").free / 1e9
     if gigabytes < DISK_GB:
         raise RuntimeError(f"{gigabytes:.1f} GB free; free at least {DISK_GB:.0f} GB")
@@ -81,35 +76,41 @@ def disk() -> str:
 
 
 def media() -> str:
-    """The course's own media are there and can be decoded."""
+    """Decode every picture, film and sound of the course."""
     from course_utils.catalog import Catalog
-    from course_utils.media import RATE, read_frames, read_image, read_waveform
+    from course_utils.media import MediaError, one_error, read_frames, read_image, read_waveform
 
-    catalog = Catalog.load()
-    image, film, sound = (catalog.select(kind=kind)[0] for kind in ("image", "video", "audio"))
-    width, height = read_image(image.path).size
-    return (
-        f"{len(catalog)} files; {image.path.name} is {width} x {height} pixels, {film.path.name} "
-        f"has {len(read_frames(film.path))} frames, {sound.path.name} lasts "
-        f"{len(read_waveform(sound.path)) / RATE:.1f} s"
-    )
+    read = {"image": read_image, "video": read_frames, "audio": read_waveform}
+    catalog, errors = Catalog.load(), []
+    for item in catalog:
+        try:
+            read[item.kind](item.path)
+        except MediaError as error:
+            errors.append(error)
+    if errors:
+        raise RuntimeError(f"{one_error(errors, len(catalog))} Or fetch the project's data/ again.")
+    return f"all {len(catalog)} files of the course can be decoded"
 
 
 def weights() -> str:
-    """Weights can be had, and the network tells course pictures apart with them."""
+    """Find weights, and encode a few pictures with them."""
+    import numpy as np
+
     from course_utils.catalog import Catalog
     from course_utils.encoders import ImageEncoder
 
     encoder = ImageEncoder()
-    pens = Catalog.load().select(kind="image", role="item", label="pen")
-    vectors = encoder.encode(pens.paths[:2])
-    if vectors.shape != (2, encoder.dim):
-        raise RuntimeError(f"embeddings of shape {vectors.shape}; fetch the project again")
-    return encoder.weights.note
+    vectors = encoder.encode(Catalog.load().select(kind="image")[:3])
+    cosines = (vectors @ vectors.T)[np.triu_indices(3, 1)]
+    if not (np.isfinite(cosines).all() and cosines.max() < 0.99999):
+        raise RuntimeError(
+            f"three pictures got the cosines {cosines.round(3)}; delete {encoder.weights.path}"
+        )
+    return f"{encoder.weights.note}; on {encoder.device}, three pictures got three vectors"
 
 
 def database() -> str:
-    """A vector database can be opened: MILVUS_URI's, or a new file."""
+    """Open a vector database: MILVUS_URI's, or a new file."""
     from course_utils.store import VectorStore
 
     with tempfile.TemporaryDirectory() as folder:
@@ -119,9 +120,9 @@ def database() -> str:
             return f"Milvus {'in a file' if uri.startswith(folder) else 'at ' + store.where}"
 
 
-CHECKS: tuple[Callable[[], str], ...] = (
-    python, packages, opencv, widgets, memory, disk, media, weights, database,
-)  # fmt: skip
+CHECKS: tuple[Callable[[], str | None], ...] = (
+    *(python, packages, opencv, memory, disk, media, weights, database),
+)
 
 
 def main() -> int:
@@ -129,7 +130,8 @@ def main() -> int:
     failed = 0
     for check in CHECKS:
         try:
-            print(f"[ OK ] {check.__name__}: {check()}")
+            found = check()
+            print(f"[ {'OK' if found else '??'} ] {check.__name__}: {found or 'not known here'}")
         except Exception as error:
             failed += 1
             print(f"[FAIL] {check.__name__}: {error}")

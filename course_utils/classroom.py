@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import argparse
 import platform
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from course_utils.cache import cache_folder
+from nbconvert.preprocessors import Preprocessor
+from nbformat.v4 import new_markdown_cell
+
+from course_utils.session import cache_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 # What uv resolves for, and which wheels pip may take.
@@ -173,9 +177,8 @@ def warm() -> None:
     from course_utils.audio import RECIPES, AudioEncoder
     from course_utils.cache import EmbeddingCache
     from course_utils.catalog import Catalog
-    from course_utils.encoders import ImageEncoder
+    from course_utils.encoders import ImageEncoder, VideoEncoder
     from course_utils.unified import UnifiedSearch
-    from course_utils.video import VideoEncoder
 
     everything = Catalog.load()
     search = UnifiedSearch([ImageEncoder(), VideoEncoder(), AudioEncoder("gated")])
@@ -206,6 +209,42 @@ def reset() -> None:
                 f"{str(path)!r} cannot be removed ({error.strerror}); shut down all kernels first."
             ) from None
         print(f"removed {path}")
+
+
+class AddNotes(Preprocessor):
+    """Put the speaker notes of INSTRUCTORS.md into the slides that nbconvert makes of a notebook.
+
+    In that file a notebook has a section `## Notebook 1`, and in it each part of the notebook one
+    that is called as the part is: `### 3. Compare`. Its text becomes the notes of the slide that
+    begins with `## 3. Compare`. notebooks/templates/slides/conf.json puts this into use.
+    """
+
+    instructors = ROOT / "notebooks" / "INSTRUCTORS.md"
+
+    def preprocess(self, nb, resources):
+        """Return the notebook with a cell of notes behind the heading of each part."""
+        number = re.match(r"\d*", resources["metadata"]["name"]).group().lstrip("0")
+        notes = speaker_notes(self.instructors.read_text(encoding="utf-8"), number)
+        cells = []
+        for cell in nb.cells:
+            cells.append(cell)
+            heading = re.search(r"^## (\d+)\. ", cell.source, re.M)
+            if cell.cell_type == "markdown" and heading and heading[1] in notes:
+                note = new_markdown_cell(notes.pop(heading[1]))
+                note.metadata["slideshow"] = {"slide_type": "notes"}
+                cells.append(note)
+        for part in notes:
+            self.log.warning("Notebook %s has no part %s: its notes are left out.", number, part)
+        nb.cells = cells
+        return nb, resources
+
+
+def speaker_notes(text: str, number: str) -> dict[str, str]:
+    """Return the notes that INSTRUCTORS.md has for a notebook: number of a part -> text."""
+    chapters = re.split(r"^## (.+)\n", text, flags=re.M)
+    chapter = dict(zip(chapters[1::2], chapters[2::2], strict=True)).get(f"Notebook {number}", "")
+    parts = re.split(r"^### (\d+)\. .*\n", chapter, flags=re.M)
+    return {part: note.strip() for part, note in zip(parts[1::2], parts[2::2], strict=True)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,20 +7,18 @@ to put the rows back in order.
 
 from __future__ import annotations
 
-import logging
-import math
 import os
-import pickle
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from course_utils.media import MediaError, one_error
-from course_utils.session import is_live
+from course_utils.cache import all_tried, path_list
+from course_utils.media import MediaError
 
 ROOT = Path(__file__).resolve().parents[1]
+BATCH = 16  # files that a worker is given at a time
 
 
 class ClusterError(RuntimeError):
@@ -28,67 +26,47 @@ class ClusterError(RuntimeError):
 
 
 class _Worker:
-    """A process of the cluster with an encoder of its own.
+    """A process of the cluster with an encoder of its own."""
 
-    What goes wrong is handed over like a result: Ray would make it a page of its own.
-    """
-
-    def __init__(self, make_encoder: bytes, restarted: Callable):
-        self.encoder, self.failure = None, ""
-        if restarted():
-            self.failure = "was lost, most often because memory ran out"
-            return
-        try:
-            self.encoder = pickle.loads(make_encoder)()
-        except Exception as error:
-            self.failure = f"could not make its encoder ({type(error).__name__}: {error})"
+    def __init__(self, make_encoder: Callable):
+        self.encoder = make_encoder()
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, list]:
-        files = [Path(path) for path in batch["path"]]
-        rows, problems = None, []
-        try:
-            if not self.failure:
-                rows = self.encoder.encode(files, problems)
-        except Exception as error:
-            what = f"{type(error).__name__}: {error}"
-            self.failure = f"failed at the file {str(files[0])!r} or one soon after it ({what})"
-        bad = {error.path: error for error in problems}
-        errors = {
-            p: bad[file] for p, file in zip(batch["place"], files, strict=True) if file in bad
+        """Encode a batch; return a vector or a problem with its remedy for each place."""
+        paths, problems = [Path(path) for path in batch["path"]], []
+        rows = iter(self.encoder.encode(paths, problems))
+        bad = {error.path: (error.problem, error.remedy) for error in problems}
+        return {
+            "place": batch["place"],
+            "vector": [None if path in bad else next(rows).tolist() for path in paths],
+            "problem": [bad.get(path) for path in paths],
+            "encoder": [self.encoder.fingerprint] * len(paths),
         }
-        places = [place for place in batch["place"] if place not in errors]
-        fingerprint = getattr(self.encoder, "fingerprint", "")
-        return {"answer": [pickle.dumps((self.failure, fingerprint, places, rows, errors))]}
 
 
 def encode_on_cluster(
     paths: Sequence[str | Path],
     make_encoder: Callable,
     workers: int = 2,
-    at_once: int = 16,
     problems: list[MediaError] | None = None,
-    cores: int = 1,
 ) -> np.ndarray:
     """Return the embeddings of files, computed by several workers.
 
     The cluster is the one that this program is connected to already, or the one in RAY_ADDRESS
     (`host:port`); otherwise Ray is started on this computer and stopped at the end. Each worker is
-    a process that makes its encoder once. On a cluster every machine needs this project with the
-    same versions, and the files under the same paths, as in a shared folder; the COURSE_...
-    settings are passed on. Starting takes half a minute and several GB of memory. It pays where
-    there are more machines: on one, an encoder by itself uses all cores already.
+    a process that makes its encoder once and computes on a core of its own. On a cluster every
+    machine needs this project with the same versions, and the files under the same paths, as in a
+    shared folder; the COURSE_... settings are passed on. Starting takes some seconds, and some
+    memory for each worker. It pays where there are more machines: on one, an encoder by itself uses
+    all cores already.
 
     Args:
         paths: n files, or a Catalog of n items.
         make_encoder: called once in each worker, such as the class `ImageEncoder`, or
             `lambda: EmbeddingCache(ImageEncoder())`, which computes nothing a second time.
         workers: how many processes encode at the same time.
-        at_once: how many files a worker is given at a time.
         problems: a list to which the errors of unusable files are added; their rows are then
             left out. Without it, such files raise an error, after all files have been tried.
-        cores: processor cores that are set aside for each worker, and the number of threads that
-            its network computes with, so that workers do not wait for each other. (Two threads
-            more decode files, and graphics cards are not used.)
 
     Returns:
         float32 of shape (n, dim), in the order of `paths`.
@@ -97,56 +75,44 @@ def encode_on_cluster(
         MediaError: files are unusable and `problems` was not given; the message names each.
         ClusterError: Ray is missing or cannot be reached, a worker failed or was lost, or the
             workers' encoders differ.
-        ValueError: `workers`, `at_once` or `cores` is less than 1.
+        ValueError: `workers` is less than 1.
 
     Source: https://docs.ray.io/en/latest/data/api/doc/ray.data.Dataset.map_batches.html
     Introduced in notebook 4.
     """
-    if isinstance(paths, (str, Path)):
-        raise TypeError("This takes a list of paths; write [path] for one file.")
-    if min(workers, at_once, cores) < 1:
-        raise ValueError("workers, at_once and cores must be at least 1.")
-    paths = list(getattr(paths, "paths", paths))  # a Catalog knows its paths
+    paths = path_list(paths)
+    if workers < 1:
+        raise ValueError(f"workers is {workers}; it must be at least 1.")
     if not paths:
         return make_encoder().encode([])  # no rows, of the right width
     ray = _import_ray()
     mine = not ray.is_initialized()
     try:
         if mine:
-            _connect(ray, workers * cores)
-        answers = _map(ray, paths, make_encoder, workers, at_once, cores)
+            _connect(ray, workers)
+        answers = _map(ray, paths, make_encoder, workers)
     except ClusterError:
         raise
     except Exception as error:  # Ray's errors are of many kinds, and pages long
-        last = f"{type(error).__name__}: {error}".strip().splitlines()[-1].strip()
         raise ClusterError(
-            f"Ray broke off ({last}); see whether the cluster runs (`ray status`) and each of its "
-            "machines has this project and memory to spare."
-        ) from error
+            f"Ray broke off ({_last_words(error)}); try a few files without a cluster, see whether "
+            "it runs (`ray status`) and has memory to spare. What an EmbeddingCache has kept is "
+            "not lost."
+        ) from None
     finally:
         if mine:
             ray.shutdown()  # stops what was started here; only hangs up on others' cluster
-
-    failures, fingerprints, places, rows, errors = zip(*answers, strict=True)
-    if any(failures):
-        raise ClusterError(
-            f"A worker {max(failures, key=bool)}; find the cause by encoding a few files without "
-            "a cluster, or with fewer workers. Vectors kept by an EmbeddingCache are not lost."
-        )
-    if len(set(fingerprints)) > 1:
+    if len({answer["encoder"] for answer in answers}) > 1:
         raise ClusterError(
             "The workers' encoders differ, so their vectors cannot be compared; give all machines "
             "the same weights (COURSE_WEIGHTS_DIR can name a shared folder) and versions."
         )
-    bad = {place: error for some in errors for place, error in some.items()}
-    found = [  # by the names that the files were given here
-        MediaError(paths[place], bad[place].problem, bad[place].remedy) for place in sorted(bad)
+    answers.sort(key=lambda answer: answer["place"])
+    results = [  # errors by the names that the files were given here
+        MediaError(path, *answer["problem"]) if answer["problem"] is not None else answer["vector"]
+        for path, answer in zip(paths, answers, strict=True)
     ]
-    if found and problems is None:
-        raise one_error(found, len(paths))
-    if problems is not None:
-        problems.extend(found)
-    return np.concatenate(rows)[np.argsort(np.concatenate(places)).astype(int)]
+    return np.array(all_tried(results, problems), dtype=np.float32)
 
 
 def _import_ray():
@@ -154,7 +120,6 @@ def _import_ray():
     # otherwise copy the folder and install everything anew for each.
     for name in ("RAY_USAGE_STATS_ENABLED", "RAY_ENABLE_UV_RUN_RUNTIME_ENV"):
         os.environ.setdefault(name, "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # else it warns of its own doings
     try:
         import ray.data
     except ImportError as error:
@@ -164,11 +129,11 @@ def _import_ray():
     return ray
 
 
-def _connect(ray, cores: int) -> None:
+def _connect(ray, workers: int) -> None:
     quiet = {"logging_level": "ERROR", "log_to_driver": False}
     address = os.environ.get("RAY_ADDRESS")
     if not address:
-        ray.init("local", num_cpus=cores, include_dashboard=False, **quiet)
+        ray.init("local", num_cpus=workers, include_dashboard=False, **quiet)
         return
     host, _, port = address.removeprefix("ray://").rpartition(":")
     try:
@@ -179,33 +144,29 @@ def _connect(ray, cores: int) -> None:
         raise ClusterError(
             f"No Ray cluster answers at RAY_ADDRESS={address} ({error}); start it there with "
             "`ray start --head`, or unset RAY_ADDRESS to use this computer alone."
-        ) from error
+        ) from None
 
 
-def _map(ray, paths, make_encoder, workers, at_once, cores) -> list[tuple]:
-    """Deal out the files and return what the workers say, up to the first failure."""
+def _map(ray, paths: list, make_encoder: Callable, workers: int) -> list[dict]:
+    """Deal out the files and return what the workers say of each, in any order."""
     settings = {name: value for name, value in os.environ.items() if name.startswith("COURSE_")}
-    settings["OMP_NUM_THREADS"] = str(cores)  # PyTorch's threads
-    settings["PYTHONPATH"] = f"{ROOT}{os.pathsep}${{PYTHONPATH}}"
-    batches = math.ceil(len(paths) / at_once)
+    settings |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": f"{ROOT}{os.pathsep}${{PYTHONPATH}}"}
+    batches = -(-len(paths) // BATCH)
     items = [{"place": i, "path": str(Path(path).absolute())} for i, path in enumerate(paths)]
-
-    def restarted() -> bool:
-        return ray.get_runtime_context().was_current_actor_reconstructed
-
-    logging.getLogger("ray.data").setLevel("CRITICAL")  # see ClusterError
     dataset = ray.data.from_items(items, override_num_blocks=batches).map_batches(
         _Worker,
-        fn_constructor_args=[ray.cloudpickle.dumps(make_encoder), restarted],
-        batch_size=at_once,
+        fn_constructor_args=[make_encoder],
+        batch_size=BATCH,
         compute=ray.data.ActorPoolStrategy(size=min(workers, batches)),
-        num_cpus=cores,
+        num_cpus=1,
         runtime_env={"env_vars": settings},
     )
-    dataset.context.enable_progress_bars = is_live()
-    answers = []
-    for row in dataset.iter_rows():
-        answers.append(pickle.loads(row["answer"]))
-        if answers[-1][0]:
-            break
-    return answers
+    dataset.context.enable_progress_bars = False
+    return dataset.take_all()
+
+
+def _last_words(error: Exception) -> str:
+    """Return the error inside Ray's error, which says what happened, in one line."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{type(error).__name__}: {error}".strip().splitlines()[-1].strip()[:300]

@@ -1,4 +1,4 @@
-"""Files in, embeddings out.
+"""Pictures and videos in, embeddings out.
 
 Every encoder has the same few members: `encode(paths)` gives one unit-length row per file, `dim`
 says how many numbers a row has, `name` what the encoder is called, and `fingerprint` changes
@@ -7,34 +7,35 @@ whenever its vectors would.
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import hashlib
-import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
-from torch.nn.utils.fusion import fuse_conv_bn_weights
-from torchvision.models import ResNet18_Weights, resnet18
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torchvision.models import ResNet18_Weights
+from torchvision.models.video import R3D_18_Weights
 from torchvision.transforms import functional
-from tqdm import tqdm
 
-from course_utils.media import MediaError, one_error, read_image
-from course_utils.session import is_live
-from course_utils.weights import load_weights
+from course_utils.cache import all_tried, path_list
+from course_utils.media import READING, MediaError, iterate_frames, read_image, video_seconds
+from course_utils.session import progress
+from course_utils.weights import Weights, build, load_weights
+
+FRAME_RATE = 15  # frames a second, and
+FRAMES = 16  # frames a clip: how the official weights were trained; 1.07 seconds
+MOST_CLIPS = 5  # of one video
+SECONDS_A_CLIP = 4.0  # of video, for which one clip is taken
 
 
 def pick_device() -> torch.device:
-    """Return the fastest device that PyTorch can use here: CUDA, Apple's MPS, or the CPU.
-
-    Introduced in notebook 1.
-    """
+    """Return the fastest device that PyTorch can use here: CUDA, Apple's MPS, or the CPU."""
     if torch.cuda.is_available():
         return torch.device("cuda")
     if torch.backends.mps.is_available():
@@ -42,96 +43,44 @@ def pick_device() -> torch.device:
     return torch.device("cpu")
 
 
-def pick_precision(device: torch.device) -> torch.dtype:
-    """Return bfloat16 where the hardware multiplies matrices in it, else float32.
-
-    On processors that only know bfloat16 as vector instructions, without AMX, it was measured to
-    be slower than float32.
-
-    Introduced in notebook 1.
-    """
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    if device.type == "cpu" and torch.cpu.get_capabilities().get("amx_bf16", False):
-        return torch.bfloat16
-    return torch.float32
-
-
-def fold_normalization(network: torch.nn.Module) -> torch.nn.Module:
-    """Merge each batch normalisation of a ResNet into the convolution before it.
-
-    Once trained, both are linear, so one layer can do the work of two: the same results up to
-    rounding, about a tenth faster, in less memory.
-
-    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.fusion.fuse_conv_bn_weights.html
-    Introduced in notebook 1.
-    """
-    pairs = (("conv1", "bn1"), ("conv2", "bn2"), ("0", "1"))  # "0", "1": in `downsample`
-    for module in list(network.modules()):
-        for first, second in pairs:
-            norm = getattr(module, second, None)
-            if isinstance(norm, (torch.nn.BatchNorm2d, torch.nn.BatchNorm3d)):
-                conv = getattr(module, first)
-                conv.weight, conv.bias = fuse_conv_bn_weights(
-                    conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps,
-                    norm.weight, norm.bias,
-                )  # fmt: skip
-                setattr(module, second, torch.nn.Identity())
-    return network
-
-
-def _return_memory() -> None:
-    """Ask Linux's glibc to give blocks over 8 MB back to the system as soon as they are free.
-
-    By itself it learns to keep them, and a notebook grows by hundreds of MB.
-
-    Source: https://man7.org/linux/man-pages/man3/mallopt.3.html (M_MMAP_THRESHOLD)
-    """
-    with contextlib.suppress(OSError, AttributeError, TypeError):
-        ctypes.CDLL(None).mallopt(-3, 8 << 20)
-
-
 class NetworkEncoder:
-    """What encoders that are networks share: choosing hardware, decoding ahead, batches, problems.
+    """What encoders that are networks share: decoding ahead, batches, one contract for problems.
 
-    Each of them says what a file becomes (`_shots`), what a batch becomes (`_embed`, `_cells`) and
-    how a file's shots become one vector.
+    Each of them says what a file becomes (`_prepared`): one or several inputs of the network, whose
+    vectors are averaged.
+
+    Attributes:
+        name: what the encoder is called.
+        space: `image` or `video`; only vectors of one space and one fingerprint can be compared.
+        dim: 512.
+        device: where the network runs.
+        weights: where its parameters come from (`course_utils.weights.Weights`).
+        fingerprint: 12 hexadecimal digits that stand for architecture, weights, preprocessing and
+            the rules by which files are read.
+        batch_size: how many inputs go through the network at once.
+        progress: whether a bar is shown when somebody is watching.
     """
 
     name: str
     space: str
-    dim: int
+    dim = 512
+    layer_order = torch.channels_last  # the memory order in which convolutions are fastest
 
-    def __init__(
-        self,
-        device: str | torch.device | None,
-        precision: str,
-        batch_size: int | None,
-        progress: bool,
-    ):
-        """Choose device, precision and batch size; see the encoders for their meaning."""
-        _return_memory()
-        dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16}
-        if precision not in (*dtypes, "auto"):
-            raise ValueError(f"precision is {precision!r}; it may be fp32, bf16 or auto.")
-        if batch_size is not None and batch_size < 1:
-            raise ValueError(f"batch_size is {batch_size}; it must be at least 1.")
+    def _load(self, network: str, device, batch_size: int, settings: tuple) -> None:
+        """Build the network and stamp what its vectors depend on."""
         self.device = torch.device(device) if device else pick_device()
-        self.dtype = dtypes.get(precision) or pick_precision(self.device)
-        self.batch_size = batch_size or (8 if self.device.type == "cpu" else 64)
-        self.progress = progress
-
-    def _load(self, network: torch.nn.Module, layout: torch.memory_format, *settings) -> None:
-        """Take in a network that has lost its last layer, and stamp what its vectors depend on."""
-        # Apple's MPS does not know the memory orders that convolutions are fastest in elsewhere.
-        self.layout = torch.contiguous_format if self.device.type == "mps" else layout
-        self.network = (
-            fold_normalization(network.eval())
-            .requires_grad_(False)
-            .to(self.device, self.dtype, memory_format=self.layout)
-        )
-        identity = (self.name, self.weights.sha256, *map(str, (*settings, self.dtype)))
-        self.fingerprint = hashlib.sha256("|".join(identity).encode()).hexdigest()[:12]
+        self.batch_size = batch_size if self.device.type == "cpu" else 64
+        if self.device.type == "mps":  # does not know the other orders
+            self.layer_order = torch.contiguous_format
+        model = _fused(build(network, self.weights))
+        self.network = model.to(self.device, memory_format=self.layer_order)
+        steps = self.preprocessing  # its numbers, not how torchvision happens to print them
+        identity = (
+            self.name, self.weights.sha256, READING, *steps.mean, *steps.std, *steps.resize_size,
+            *steps.crop_size, steps.interpolation.name, *settings,
+        )  # fmt: skip
+        text = "|".join(map(str, identity))
+        self.fingerprint = hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def encode(
         self, paths: Sequence[str | Path], problems: list[MediaError] | None = None
@@ -153,96 +102,102 @@ class NetworkEncoder:
         Raises:
             MediaError: files are unusable and `problems` was not given; the message names each.
         """
-        rows, counts = self._encode(paths, problems, self._embed)
-        # A file's vector is the mean of its shots': their sum points the same way.
-        firsts = np.cumsum([0, *counts[:-1]]) if counts else np.zeros(0, dtype=int)
-        return unit_rows(np.add.reduceat(rows, firsts, axis=0))
+        rows = all_tried(self.stream(paths), problems)
+        return np.array(rows, dtype=np.float32).reshape(len(rows), self.dim)
 
-    def embed(self, catalog):
-        """Encode the items of a catalog and leave out those that cannot be read.
+    def stream(self, paths: Sequence[str | Path]) -> Iterator[np.ndarray | MediaError]:
+        """Yield each file's embedding as soon as it is there, or the error of an unusable file.
+
+        Yields:
+            float32 of shape (512,) of length 1, or a `MediaError`, in the order of `paths`.
+        """
+        for rows in self._results(paths, self._embed):
+            # A file's vector is the mean of its inputs': their sum points the same way.
+            yield rows if isinstance(rows, MediaError) else unit_rows(rows.sum(axis=0)[None])[0]
+
+    def compute(self, prepared: torch.Tensor) -> np.ndarray:
+        """Return what the network makes of inputs that are at hand, as they are: not unit length.
 
         Args:
-            catalog: a `course_utils.catalog.Catalog` of n items.
+            prepared: what `prepare` returns, b of them stacked: uint8 (b, 3, ...).
 
         Returns:
-            The catalog of the m <= n readable items, and their embeddings of shape (m, 512). Each
-            item left out is printed with the reason.
+            float32 of shape (b, 512), on the CPU whatever the device.
         """
-        problems: list[MediaError] = []
-        vectors = self.encode(catalog.paths, problems)
-        return catalog.without(problems), vectors
+        return self._compute(prepared, self._embed)
+
+    def _results(self, paths, function) -> Iterator[np.ndarray | MediaError]:
+        """Yield for each file the network's rows for its inputs, or its error."""
+        paths, batch, size = path_list(paths), [], 0
+        with closing(self._read_ahead(paths)) as files, progress(paths, self) as bar:
+            for prepared in files:
+                batch.append(prepared)
+                size += 0 if isinstance(prepared, MediaError) else len(prepared)
+                if size >= self.batch_size:
+                    yield from self._batch(batch, function)
+                    bar.update(len(batch))
+                    batch, size = [], 0
+            yield from self._batch(batch, function)
+
+    def _read_ahead(self, paths: list) -> Iterator[torch.Tensor | MediaError]:
+        """Yield what each file becomes, read by two threads that stay two batches ahead."""
+
+        def read(path):
+            try:
+                return self._prepared(path)
+            except MediaError as error:
+                return error
+
+        with ThreadPoolExecutor(2) as pool:
+            waiting: deque = deque()
+            try:
+                for path in paths:
+                    waiting.append(pool.submit(read, path))
+                    if len(waiting) > 2 * self.batch_size:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:  # also when the learner presses stop
+                pool.shutdown(cancel_futures=True)
+
+    def _batch(self, batch: list, function) -> Iterator[np.ndarray | MediaError]:
+        good = [prepared for prepared in batch if not isinstance(prepared, MediaError)]
+        rows = self._compute(torch.cat(good), function) if good else None
+        start = 0
+        for prepared in batch:
+            if isinstance(prepared, MediaError):
+                yield prepared
+            else:
+                yield rows[start : start + len(prepared)]
+                start += len(prepared)
+
+    def _compute(self, prepared: torch.Tensor, function) -> np.ndarray:
+        with torch.inference_mode():
+            parts = prepared.split(self.batch_size)
+            return np.concatenate([function(self.normalize(x)).cpu().numpy() for x in parts])
 
     def _embed(self, batch: torch.Tensor) -> torch.Tensor:
-        return self.network(batch).float().flatten(1)
+        return self.network(batch).flatten(1)
 
-    def _cells(self, batch: torch.Tensor) -> torch.Tensor:
+    def _feature_map(self, batch: torch.Tensor) -> torch.Tensor:
         for name, layer in self.network.named_children():
             if name == "avgpool":
                 break
             batch = layer(batch)
-        return batch.float().movedim(1, -1)  # (b, 512, ...places) -> (b, ...places, 512)
+        return batch.movedim(1, -1)  # (b, 512, ...places) -> (b, ...places, 512)
 
-    def _encode(self, paths, problems, compute) -> tuple[np.ndarray, list[int]]:
-        """Return one row for each shot of each usable file, and how many shots each file has."""
-        if isinstance(paths, (str, Path)):
-            raise TypeError("encode takes a list of paths; write encode([path]) for one file.")
-        paths = list(getattr(paths, "paths", paths))  # a Catalog knows its paths
-        found: list[MediaError] = []
-        counts: list[int] = []
-        rows = []
-        with torch.inference_mode():
-            for batch in self._batches(paths, found, counts):
-                rows.append(compute(self.normalize(batch)).cpu().numpy())
-            if not rows:  # nothing to encode: no rows, of the right width
-                blank = torch.zeros(1, *self.shot_shape, dtype=torch.uint8)
-                rows.append(compute(self.normalize(blank)).cpu().numpy()[:0])
-        if found and problems is None:
-            raise one_error(found, len(paths))
-        if problems is not None:
-            problems.extend(found)
-        return np.concatenate(rows), counts
+    def normalize(self, prepared: torch.Tensor) -> torch.Tensor:
+        """Turn uint8 inputs (b, 3, ...) into the numbers that the network was trained on."""
+        steps = self.preprocessing
+        mean, deviation = (
+            torch.tensor(values, device=self.device).view(3, *[1] * (prepared.ndim - 2))
+            for values in (steps.mean, steps.std)
+        )
+        pixels = prepared.to(self.device).to(torch.float32).div_(255).sub_(mean).div_(deviation)
+        return pixels.contiguous(memory_format=self.layer_order)
 
-    def _compute(self, shots: torch.Tensor) -> np.ndarray:
-        """Return `_embed` of prepared shots that are at hand, batch by batch."""
-        with torch.inference_mode():
-            rows = [
-                self._embed(self.normalize(batch)).cpu().numpy()
-                for batch in shots.split(self.batch_size)
-            ]
-        return np.concatenate(rows)
-
-    def _batches(
-        self, paths: list, found: list[MediaError], counts: list[int]
-    ) -> Iterator[torch.Tensor]:
-        """Yield batches of prepared shots, decoding ahead in two threads."""
-        bar = tqdm(
-            total=len(paths), unit="file", file=sys.stdout, leave=False, delay=0.5,
-            disable=not (self.progress and is_live()),
-        )  # fmt: skip
-        waiting: deque = deque()
-        ready: list[torch.Tensor] = []
-        todo = iter(paths)
-        with ThreadPoolExecutor(2) as pool, bar:
-            try:
-                while True:
-                    for path in islice(todo, 2 * self.batch_size - len(waiting)):
-                        waiting.append(pool.submit(self._shots, path))
-                    if not waiting:
-                        break
-                    try:
-                        shots = waiting.popleft().result()
-                        counts.append(len(shots))
-                        ready.extend(shots)
-                    except MediaError as error:
-                        found.append(error)
-                    bar.update()
-                    while len(ready) >= self.batch_size:
-                        yield torch.stack(ready[: self.batch_size])
-                        del ready[: self.batch_size]
-                if ready:
-                    yield torch.stack(ready)
-            finally:  # also when the learner presses stop
-                pool.shutdown(cancel_futures=True)
+    def _prepared(self, path: str | Path) -> torch.Tensor:
+        raise NotImplementedError
 
 
 class ImageEncoder(NetworkEncoder):
@@ -251,72 +206,46 @@ class ImageEncoder(NetworkEncoder):
     Pictures are prepared as the official weights expect (resize the short side to 256 pixels, crop
     the central 224 x 224, normalise each colour), whichever weights are in use.
 
-    Attributes:
-        name: `ResNet-18`.
-        space: `image`; only vectors of one space and one fingerprint can be compared.
-        dim: 512.
-        device: where the network runs.
-        weights: where its parameters come from (`course_utils.weights.Weights`).
-        fingerprint: 12 hexadecimal digits that stand for architecture, weights, preprocessing and
-            precision.
-
     Source: He et al., Deep Residual Learning for Image Recognition (2015),
     https://arxiv.org/abs/1512.03385
     Introduced in notebook 1.
     """
 
-    name, space, dim = "ResNet-18", "image", 512
-    shot_shape = (3, 224, 224)
+    name, space = "ResNet-18", "image"
 
-    def __init__(
-        self,
-        device: str | torch.device | None = None,
-        precision: str = "fp32",
-        batch_size: int | None = None,
-        fast_decode: bool = True,
-        progress: bool = True,
-    ):
+    def __init__(self, device: str | torch.device | None = None, progress: bool = True):
         """Load the network.
 
         Args:
             device: `cpu`, `cuda` or `mps`; None picks the fastest there is.
-            precision: `fp32`; `bf16` (half the memory traffic, a little rounding); or `auto`,
-                which takes bf16 only where the hardware is made for it.
-            batch_size: how many pictures go through the network at once; None takes 8 on the CPU,
-                where more was measured to gain little, and 64 elsewhere.
-            fast_decode: let the JPEG decoder shrink photos whose short side is over 1,024 pixels
-                while it reads them.
             progress: show a bar when somebody is watching.
 
         Raises:
-            ValueError: an argument has a value that it cannot have.
             WeightsError: no usable weights (see `course_utils.weights`).
         """
-        super().__init__(device, precision, batch_size, progress)
+        self.progress = progress
         self.preprocessing = ResNet18_Weights.IMAGENET1K_V1.transforms()
-        # Twice the size that is needed, so that the resize after it still sees enough pixels.
-        self.draft_side = 2 * self.preprocessing.resize_size[0] if fast_decode else None
+        # Large photos are shrunk by the JPEG decoder while it reads them: to no less than twice
+        # what is needed, so that the resize after it still sees enough pixels.
+        self.draft_side = 2 * self.preprocessing.resize_size[0]
         self.weights = load_weights("resnet18")
-        network = resnet18()
-        network.load_state_dict(self.weights.state)
-        network.fc = torch.nn.Identity()  # remove the last layer: what goes in comes out
-        self._load(network, torch.channels_last, self.preprocessing, self.draft_side)
+        self._load("resnet18", device, 8, (self.draft_side,))  # more than 8 gain little on a CPU
 
-    def encode_frames(self, frames: np.ndarray) -> np.ndarray:
+    def encode_frames(self, frames: Iterable[np.ndarray]) -> np.ndarray:
         """Return the embeddings of pictures that are at hand, such as the frames of a video.
 
         Args:
-            frames: uint8 RGB of shape (n, height, width, 3).
+            frames: n pictures, each uint8 RGB of shape (height, width, 3).
 
         Returns:
             float32 of shape (n, 512); every row has length 1.
-
-        Introduced in notebook 2.
         """
-        shots = [self.prepare(Image.fromarray(frame)) for frame in frames]
-        return unit_rows(self._compute(torch.stack(shots)))
+        prepared = [self.prepare(Image.fromarray(frame)) for frame in frames]
+        if not prepared:
+            return np.zeros((0, self.dim), dtype=np.float32)
+        return unit_rows(self.compute(torch.stack(prepared)))
 
-    def cells(self, paths: Sequence[str | Path]) -> np.ndarray:
+    def feature_map(self, paths: Sequence[str | Path]) -> np.ndarray:
         """Return what the network has just before averaging: one vector for each place.
 
         Returns:
@@ -324,9 +253,10 @@ class ImageEncoder(NetworkEncoder):
             The mean over the 7 x 7 places, made unit length, is the embedding.
 
         Raises:
-            MediaError: a file is unusable.
+            MediaError: files are unusable; the message names each.
         """
-        return self._encode(paths, None, self._cells)[0]
+        maps = all_tried(self._results(paths, self._feature_map))
+        return np.concatenate([np.zeros((0, 7, 7, self.dim), dtype=np.float32), *maps])
 
     def prepare(self, picture: str | Path | Image.Image) -> torch.Tensor:
         """Return a picture as the network takes it but for normalising: uint8 (3, 224, 224)."""
@@ -338,17 +268,167 @@ class ImageEncoder(NetworkEncoder):
         )
         return functional.pil_to_tensor(functional.center_crop(picture, steps.crop_size))
 
-    def normalize(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Turn uint8 pictures (b, 3, 224, 224) into the numbers that the network was trained on."""
-        steps = self.preprocessing
-        pictures = pictures.to(self.device).to(torch.float32).div_(255)
-        pictures = functional.normalize(pictures, steps.mean, steps.std, inplace=True)
-        return pictures.to(self.dtype).contiguous(memory_format=self.layout)
-
-    def _shots(self, path: str | Path) -> torch.Tensor:
+    def _prepared(self, path: str | Path) -> torch.Tensor:
         return self.prepare(path)[None]
+
+
+def clip_starts(seconds: float) -> list[float]:
+    """Return at which seconds of a video clips are taken: spread evenly, at least one.
+
+    One clip is taken for every 4 seconds, 5 at most. Two clips never overlap, so a short video may
+    get fewer.
+
+    Args:
+        seconds: how long the video is.
+
+    Introduced in notebook 2.
+    """
+    length = FRAMES / FRAME_RATE
+    fit = max(1, int(seconds / length))
+    count = min(MOST_CLIPS, round(seconds / SECONDS_A_CLIP) or 1, fit)
+    middles = (np.arange(count) + 0.5) / count * seconds  # the middle of each of `count` parts
+    return [max(0.0, float(middle - length / 2)) for middle in middles]
+
+
+class VideoEncoder(NetworkEncoder):
+    """R3D-18 without its last layer: a video becomes 512 numbers.
+
+    From the video some clips are taken, each of 16 frames at 15 frames a second. Frames are
+    prepared as the official weights expect (resize to 128 x 171, crop the central 112 x 112,
+    normalise each colour), whichever weights are in use. The clips' vectors are averaged.
+
+    Attributes:
+        size: height and width of the frames that the network sees, in pixels.
+
+    Source: Tran et al., A Closer Look at Spatiotemporal Convolutions for Action Recognition (2018),
+    https://arxiv.org/abs/1711.11248
+    Introduced in notebook 2.
+    """
+
+    name, space = "R3D-18", "video"
+    layer_order = torch.channels_last_3d
+
+    def __init__(
+        self,
+        size: int = 112,
+        device: str | torch.device | None = None,
+        progress: bool = True,
+        weights: Weights | None = None,
+    ):
+        """Load the network.
+
+        Args:
+            size: 112, what the weights were trained on, or another multiple of 16, such as 224,
+                which costs four times as much.
+            device: `cpu`, `cuda` or `mps`; None picks the fastest there is.
+            progress: show a bar when somebody is watching.
+            weights: other parameters than `load_weights("r3d_18")`, such as those that `time_blind`
+                returns.
+
+        Raises:
+            ValueError: `size` is too small or no multiple of 16.
+            WeightsError: no usable weights (see `course_utils.weights`).
+        """
+        if size < 32 or size % 16:
+            raise ValueError(f"size is {size}; it may be 112, 224 or another multiple of 16.")
+        self.size, self.progress = size, progress
+        steps = self.preprocessing = R3D_18_Weights.KINETICS400_V1.transforms()
+        self.resize = [round(side * size / steps.crop_size[0]) for side in steps.resize_size]
+        self.weights = weights or load_weights("r3d_18")
+        sampling = (FRAME_RATE, FRAMES, MOST_CLIPS, SECONDS_A_CLIP, size)
+        self._load("r3d_18", device, 1, sampling)  # two at once gain little and need 50 MB more
+
+    def encode_frames(self, clips: Iterable[np.ndarray]) -> np.ndarray:
+        """Return the embeddings of clips whose frames are at hand.
+
+        Args:
+            clips: n clips, each uint8 RGB of shape (16, height, width, 3); a generator keeps only
+                one of them in memory.
+
+        Returns:
+            float32 of shape (n, 512); every row has length 1.
+
+        Raises:
+            ValueError: a clip does not have 16 frames.
+        """
+        prepared = []
+        for clip in clips:
+            if len(clip) != FRAMES:
+                raise ValueError(f"A clip has {len(clip)} frames; the network takes {FRAMES}.")
+            prepared.append(self.prepare(clip))
+        if not prepared:
+            return np.zeros((0, self.dim), dtype=np.float32)
+        return unit_rows(self.compute(torch.stack(prepared)))
+
+    def feature_map(self, path: str | Path) -> np.ndarray:
+        """Return what the network has just before averaging: a vector for each time and place.
+
+        Returns:
+            float32 of shape (k clips, 2 times, 7 rows, 7 columns, 512), with `size` 112. The mean
+            over all but the last axis, made unit length, is the video's embedding.
+
+        Raises:
+            MediaError: the file is unusable.
+        """
+        return all_tried(self._results([path], self._feature_map))[0]
+
+    def starts(self, path: str | Path) -> list[float]:
+        """Return at which seconds of a video its clips are taken.
+
+        Raises:
+            MediaError: the file is unusable.
+        """
+        return clip_starts(video_seconds(path))
+
+    def prepare(self, frames: np.ndarray) -> torch.Tensor:
+        """Return frames as the network takes them but for normalising.
+
+        Args:
+            frames: uint8 RGB of shape (t, height, width, 3).
+
+        Returns:
+            uint8 of shape (3, t, size, size): colours first, then time.
+        """
+        return torch.stack([self._frame(frame) for frame in frames], dim=1)
+
+    def _frame(self, frame: np.ndarray) -> torch.Tensor:
+        pixels = torch.from_numpy(frame).permute(2, 0, 1)
+        steps = self.preprocessing
+        pixels = functional.resize(
+            pixels, self.resize, interpolation=steps.interpolation, antialias=False
+        )
+        return functional.center_crop(pixels, [self.size, self.size])
+
+    def _prepared(self, path: str | Path) -> torch.Tensor:
+        """Return a video's clips, (k, 3, 16, size, size), shrinking each frame as it is read."""
+        clips = []
+        for start in self.starts(path):
+            frames = iterate_frames(path, rate=FRAME_RATE, start=start)
+            small = [self._frame(frame) for _, frame in islice(frames, FRAMES)]
+            if small:
+                small += small[-1:] * (FRAMES - len(small))  # a short video stops at its end
+                clips.append(torch.stack(small, dim=1))
+        if not clips:
+            raise MediaError(path, "holds no frames that can be decoded", "copy it again")
+        return torch.stack(clips)
 
 
 def unit_rows(rows: np.ndarray) -> np.ndarray:
     """Make each row unit length; a row of zeros stays what it is."""
     return torch.nn.functional.normalize(torch.from_numpy(rows), dim=1).numpy()
+
+
+def _fused(network: torch.nn.Module) -> torch.nn.Module:
+    """Merge each batch normalisation of a ResNet into the convolution before it.
+
+    Once trained, both are linear, so one layer can do the work of two: the same results up to
+    rounding, and R3D-18 is an eighth faster.
+    """
+    pairs = (("conv1", "bn1"), ("conv2", "bn2"), ("0", "1"))  # "0", "1": video, and `downsample`
+    for module in list(network.modules()):
+        for first, second in pairs:
+            norm = getattr(module, second, None)
+            if isinstance(norm, (torch.nn.BatchNorm2d, torch.nn.BatchNorm3d)):
+                setattr(module, first, fuse_conv_bn_eval(getattr(module, first), norm))
+                setattr(module, second, torch.nn.Identity())
+    return network

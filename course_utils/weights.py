@@ -18,13 +18,15 @@ import os
 import socket
 import threading
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 
-from course_utils.catalog import DATA
+from course_utils.session import DATA
 
 CONNECT_SECONDS = 5  # how long to wait for the first answer before going on without internet
-READ_SECONDS = 15  # how long a download may stall
+STALL_SECONDS = 15  # how long a download may stand still
 
 OFFLINE = {  # network: (file in data/weights/, its sha256)
     "resnet18": (
@@ -47,25 +49,28 @@ class Weights:
     """A network's parameters and where they come from.
 
     Attributes:
-        state: parameter name -> tensor, as `torch.nn.Module.load_state_dict` takes it.
-        kind: `official`, `offline` or `folder`.
+        values: the parameters, or a function that reads them: a file's take up no memory until
+            `state` is asked for.
+        kind: `official`, `offline`, `folder`, or what was made from them.
         path: the file.
-        sha256: the file's SHA-256, 64 hexadecimal digits.
+        sha256: 64 hexadecimal digits that stand for the parameters; a file's own SHA-256.
         note: one line for the learner.
     """
 
-    state: dict
+    values: dict | Callable[[], dict]
     kind: str
     path: Path
     sha256: str
     note: str
 
-
-_loaded: dict[tuple, Weights] = {}  # what was found, for as long as the process runs
+    @property
+    def state(self) -> dict:
+        """Parameter name -> tensor, as `torch.nn.Module.load_state_dict` takes it; read anew."""
+        return self.values() if callable(self.values) else self.values
 
 
 def load_weights(network: str = "resnet18") -> Weights:
-    """Find the weights of a network as the module's first lines say, and remember them.
+    """Find the weights of a network as the module's first lines say, and remember where they are.
 
     Args:
         network: `resnet18` or `r3d_18`.
@@ -75,29 +80,30 @@ def load_weights(network: str = "resnet18") -> Weights:
         ValueError: COURSE_WEIGHTS has another value than auto, official or offline.
 
     Source: https://docs.pytorch.org/vision/stable/models.html
-    Introduced in notebook 1.
     """
-    choice = os.environ.get("COURSE_WEIGHTS", "auto")
-    folder = os.environ.get("COURSE_WEIGHTS_DIR", "")
+    choice = os.environ.get("COURSE_WEIGHTS", "").strip().lower() or "auto"
     if choice not in ("auto", "official", "offline"):
         raise ValueError(f"COURSE_WEIGHTS is {choice!r}; it may be auto, official or offline.")
-    key = (network, choice, folder)
-    if key not in _loaded:
-        _loaded[key] = _find(network, choice, folder)
-    return _loaded[key]
+    return _find(network, choice, os.environ.get("COURSE_WEIGHTS_DIR", ""))
 
 
+@lru_cache(maxsize=16)
 def _find(network: str, choice: str, folder: str) -> Weights:
+    why = ""
     if folder:
         return _from_folder(network, Path(folder).expanduser())
-    if choice == "offline":
-        return _offline(network)
-    try:
-        return _official(network)
-    except WeightsError as error:
-        if choice == "official":
-            raise
-        return _offline(network, why=f" ({error})")
+    if choice != "offline":
+        try:
+            return _official(network)
+        except WeightsError as error:
+            if choice == "official":
+                raise
+            why = f" ({error})"
+    name, sha256 = OFFLINE[network]
+    path = DATA / "weights" / name
+    if not path.is_file():
+        raise WeightsError(f"{str(path)!r} is missing; fetch the project's data/ folder again.")
+    return _read(network, path, "offline", f"the course's offline checkpoint, {name}{why}", sha256)
 
 
 def official_file(network: str) -> tuple[str, str, str]:
@@ -123,57 +129,144 @@ def official_path(network: str) -> Path:
 
     url, name, prefix = official_file(network)
     path = Path(hub.get_dir()) / "checkpoints" / name
-    if not path.exists():
-        _download(url, path, prefix)
+    if path.exists():
+        return path
+    _probe(url)
+    stall = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(STALL_SECONDS)  # torch's downloader has no time-out of its own
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        hub.download_url_to_file(url, str(path), hash_prefix=prefix)
+    except Exception as error:  # no network, no space, no permission, or the wrong hash
+        raise WeightsError(f"the download of {path.name} failed: {error}") from None
+    finally:
+        socket.setdefaulttimeout(stall)
     return path
+
+
+def _probe(url: str) -> None:
+    """Ask whether `url` can be reached at all, for five seconds.
+
+    In a thread, because looking up a host's name has no time-out of its own.
+    """
+    answer: list = ["no answer in time"]
+
+    def ask() -> None:
+        try:
+            head = urllib.request.Request(url, method="HEAD")
+            urllib.request.urlopen(head, timeout=CONNECT_SECONDS).close()
+            answer[0] = None
+        except Exception as error:
+            answer[0] = getattr(error, "reason", error)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(CONNECT_SECONDS)
+    if answer[0] is not None:
+        raise WeightsError(f"the official weights could not be reached: {answer[0]}")
 
 
 def _official(network: str) -> Weights:
     _, name, prefix = official_file(network)
-    path = official_path(network)
     taught = {"resnet18": "ImageNet", "r3d_18": "Kinetics-400"}[network]
-    return _read(network, path, "official", f"official {taught} weights, {name}", prefix)
+    note = f"official {taught} weights, {name}"
+    return _read(network, official_path(network), "official", note, prefix)
 
 
-def _download(url: str, path: Path, prefix: str) -> None:
-    """Fetch `url` to `path` with torch's own downloader, which checks the hash."""
-    from torch import hub
+def _from_folder(network: str, folder: Path) -> Weights:
+    """Use torchvision's file if it lies in the folder, else any safetensors file of the network."""
+    _, name, prefix = official_file(network)
+    if (folder / name).is_file():
+        return _read(network, folder / name, "folder", f"{name} from {folder}", prefix)
+    found = sorted(folder.glob(f"{network}*.safetensors"))
+    if not found:
+        raise WeightsError(
+            f"COURSE_WEIGHTS_DIR is {str(folder)!r}, where there is neither {name} nor a "
+            f"{network}*.safetensors file; put one there or unset the variable."
+        )
+    return _read(network, found[0], "folder", f"{found[0].name} from {folder}")
 
-    answer: list[object] = []
 
-    def ask():
-        try:
-            with urllib.request.urlopen(
-                urllib.request.Request(url, method="HEAD"), timeout=CONNECT_SECONDS
-            ):
-                answer.append("here")
-        except Exception as error:
-            answer.append(error)
-
-    # In a thread, because looking up a host's name has no time-out of its own.
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(CONNECT_SECONDS)
-    if answer != ["here"]:
-        reason = getattr(answer[0], "reason", answer[0]) if answer else "no answer in time"
-        raise WeightsError(f"the official weights could not be reached: {reason}")
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(READ_SECONDS)
+def _read(network: str, path: Path, kind: str, note: str, prefix: str = "") -> Weights:
+    """Check a weights file: its hash, its content, and that it fits the network."""
+    sha256 = hashlib.sha256()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        hub.download_url_to_file(url, str(path), hash_prefix=prefix, progress=True)
-    except Exception as error:  # no network, no space, no permission, or the wrong hash
-        raise WeightsError(f"the download of {path.name} failed: {error}") from None
-    finally:
-        socket.setdefaulttimeout(before)
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                sha256.update(block)
+    except OSError as error:
+        raise WeightsError(f"{str(path)!r} cannot be read: {error.strerror}") from None
+    if not sha256.hexdigest().startswith(prefix):
+        raise WeightsError(
+            f"{str(path)!r} was refused: its SHA-256 starts with {sha256.hexdigest()[:8]}, not "
+            f"{prefix[:8]}, so it is damaged or another file; delete it and fetch it again"
+        )
+    weights = Weights(partial(_state, path), kind, path, sha256.hexdigest(), note)
+    build(network, weights)
+    return weights
 
 
-def _offline(network: str, why: str = "") -> Weights:
-    name, sha256 = OFFLINE[network]
-    path = DATA / "weights" / name
-    if not path.is_file():
-        raise WeightsError(f"{str(path)!r} is missing; fetch the project's data/ folder again.")
-    return _read(network, path, "offline", f"the course's offline checkpoint, {name}{why}", sha256)
+def _state(path: Path) -> dict:
+    """Read a file's parameters; nothing in it can run."""
+    import torch
+    from safetensors.torch import load_file
+
+    try:
+        if path.suffix == ".safetensors":
+            state = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        return {name: _deepened(value) for name, value in state.items()}
+    except Exception:
+        raise WeightsError(
+            f"{str(path)!r} was refused: it is not a plain file of weights (a pickle that holds "
+            "more than numbers can run code); fetch it again from where you trust it"
+        ) from None
+
+
+def _deepened(value):
+    """Put zeros before and behind a kernel that a file keeps one frame deep, to save space."""
+    import torch
+
+    flat = value.ndim == 5 and value.shape[2] == 1 and value.shape[-1] > 1
+    return torch.nn.functional.pad(value, (0, 0, 0, 0, 1, 1)) if flat else value
+
+
+def build(network: str, weights: Weights):
+    """Return a network with its weights, float32, without the last layer, ready for use.
+
+    Args:
+        network: `resnet18` or `r3d_18`.
+        weights: parameters of exactly this network. The last layer may be missing from a video
+            network's, and the counters of batch normalisation from any: neither is used.
+
+    Returns:
+        A `torch.nn.Module` in evaluation mode.
+
+    Raises:
+        WeightsError: the parameters are another network's; the message names the first difference.
+    """
+    import torch
+    from torchvision import models
+
+    state = dict(weights.state)
+    with torch.device("meta"):  # shapes without memory: the parameters themselves move in
+        model = {"resnet18": models.resnet18, "r3d_18": models.video.r3d_18}[network]()
+    for name, value in model.state_dict().items():
+        if name.endswith(".num_batches_tracked"):
+            state.setdefault(name, torch.zeros((), dtype=torch.int64))
+        elif network == "r3d_18" and name.startswith("fc."):
+            state.setdefault(name, value)
+    try:
+        model.load_state_dict(state, strict=True, assign=True)
+    except Exception as error:
+        first = str(error).splitlines()[:2][-1].strip()[:300]
+        raise WeightsError(
+            f"{str(weights.path)!r} was refused: it does not fit {network} ({first}); "
+            "use a file made for it"
+        ) from None
+    model.fc = torch.nn.Identity()  # remove the last layer: what goes in comes out
+    return model.float().eval().requires_grad_(False)
 
 
 def inflate(state: dict, frames: int = 3) -> dict:
@@ -218,87 +311,31 @@ def _video_name(name: str) -> str:
     return f"{where}.{parameter}"
 
 
-def _from_folder(network: str, folder: Path) -> Weights:
-    """Use torchvision's file if it lies in the folder, else any safetensors file of the network."""
-    _, name, prefix = official_file(network)
-    if (folder / name).is_file():
-        return _read(network, folder / name, "folder", f"{name} from {folder}", prefix)
-    found = sorted(folder.glob(f"{network}*.safetensors"))
-    if not found:
-        raise WeightsError(
-            f"COURSE_WEIGHTS_DIR is {str(folder)!r}, where there is neither {name} nor a "
-            f"{network}*.safetensors file; put one there or unset the variable."
-        )
-    return _read(network, found[0], "folder", f"{found[0].name} from {folder}")
+def time_blind(weights: Weights) -> Weights:
+    """Return the same video network without a sense of time: the control that must fail.
 
+    Each kernel's sum over time stands in its middle frame, with zeros before and behind it. On a
+    film that stands still, away from its two ends, the network answers as before; but no frame's
+    answer depends on its neighbours, so what was learned about motion is gone and all else is kept.
 
-def _read(network: str, path: Path, kind: str, note: str, prefix: str = "") -> Weights:
-    """Read a weights file after checking its hash, its content and its shapes."""
-    import torch
-    from safetensors.torch import load_file
+    Args:
+        weights: of an R3D-18; kernels of shape (out, in, time, height, width).
 
-    try:
-        with path.open("rb") as file:
-            sha256 = hashlib.sha256()
-            while block := file.read(1 << 20):
-                sha256.update(block)
-        sha256 = sha256.hexdigest()
-    except OSError as error:
-        raise WeightsError(f"{str(path)!r} cannot be read: {error.strerror}") from None
-    if not sha256.startswith(prefix):
-        raise WeightsError(
-            f"{str(path)!r} was refused: its SHA-256 starts with {sha256[:8]}, not {prefix[:8]}, "
-            "so it is damaged or another file; delete it and fetch it again"
-        )
-    try:
-        if path.suffix == ".safetensors":
-            state = load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:
-        raise WeightsError(
-            f"{str(path)!r} was refused: it is not a plain file of weights (a pickle that holds "
-            "more than numbers can run code); fetch it again from where you trust it"
-        ) from None
-    state = _deepened(state) if isinstance(state, dict) else {}
-    check_shapes(network, state, path)
-    return Weights(state, kind, path, sha256, note)
+    Returns:
+        Weights of the same shapes, with another `sha256` and `note`.
 
-
-def _deepened(state: dict) -> dict:
-    """Put zeros before and behind the kernels that a file keeps one frame deep, to save space."""
-    import torch
-
-    def deep(value):
-        flat = getattr(value, "ndim", 0) == 5 and value.shape[2] == 1 and value.shape[-1] > 1
-        return torch.nn.functional.pad(value, (0, 0, 0, 0, 1, 1)) if flat else value
-
-    return {name: deep(value) for name, value in state.items()}
-
-
-def check_shapes(network: str, state: dict, path: Path) -> None:
-    """Refuse weights that are not exactly the network's: names and shapes must all agree.
-
-    Raises:
-        WeightsError: the message names the first difference.
+    Introduced in notebook 2.
     """
-    import torch
-    from torchvision import models
 
-    build = {"resnet18": models.resnet18, "r3d_18": models.video.r3d_18}[network]
-    with torch.device("meta"):  # shapes only, no memory
-        wanted = build().state_dict()
-    for name in sorted(wanted.keys() | state.keys(), key=str):
-        here, there = (
-            tuple(getattr(s[name], "shape", ())) if name in s else None for s in (state, wanted)
-        )
-        # Older files, the official ones among them, lack the counters, which prediction does not
-        # need; and of R3D-18 the course uses all but the last layer.
-        spared = here is None and (
-            name.endswith(".num_batches_tracked") or (network, name[:3]) == ("r3d_18", "fc.")
-        )
-        if here != there and not spared:
-            raise WeightsError(
-                f"{str(path)!r} was refused: it does not fit {network} ({name} has shape "
-                f"{here or 'none'}, the network's is {there or 'none'}); use a file made for it"
-            )
+    def blind() -> dict:
+        state = dict(weights.state)
+        for name, value in state.items():
+            if value.ndim == 5 and value.shape[2] > 1:
+                still = value.new_zeros(value.shape)
+                still[:, :, value.shape[2] // 2] = value.float().sum(dim=2)
+                state[name] = still
+        return state
+
+    sha256 = hashlib.sha256(f"time-blind {weights.sha256}".encode()).hexdigest()
+    note = f"{weights.note}, made blind to time"
+    return Weights(blind, "time-blind", weights.path, sha256, note)
