@@ -1,7 +1,7 @@
-"""Media files in, pictures, frames and waveforms out.
+"""Media files in; pictures, frames and waveforms out.
 
 Every file that cannot be used raises `MediaError`: one sentence that names the file, says what is
-wrong and what to do about it.
+wrong and what to do about it. What a file is its content decides, never its name.
 """
 
 from __future__ import annotations
@@ -10,55 +10,72 @@ import errno
 import io
 import math
 import os
+import re
 import stat
+import unicodedata
 import warnings
+from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError
 
+READING = "2"  # the version of the reading rules: raised when a file may come out differently
 SAMPLE_RATE = 16_000  # samples a second: what every waveform of the course has
-READING = "2"  # the version of the reading rules
+MAX_PIXELS = 150_000_000  # of a picture once it is decoded; about 600 MB
+MAX_JPEG = 500_000_000  # of a JPEG in its file: it can be decoded at a half, a quarter, an eighth
+MAX_ASPECT = 50  # a longer strip would grow to millions of pixels when its short side is resized
+MAX_BYTES = 2_000_000_000  # of frames at once
+MAX_MINUTES = 30  # of sound at once; about 115 MB as a waveform
+MARGIN = 1.0  # seconds: how far before the wanted moment reading begins, how much may be missing
+HAIR = 1e-4  # seconds: timestamps are rounded, some to whole milliseconds
+
+# Formats that Pillow decodes by itself, so that a file never starts another program.
+PICTURES = [
+    *("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "MPO", "JPEG2000", "AVIF"),
+]
+# Formats that a reader of its own adds to Pillow where it is installed: the reader's module and
+# package, the suffixes, and how such a file begins.
+ADDED = {
+    "HEIF": ("pillow_heif", "pillow-heif", (".heic", ".heif", ".hif"), rb"....ftyp(he|mif1|msf1)"),
+    "JXL": ("pillow_jxl", "pillow-jxl-plugin", (".jxl",), rb"\xff\x0a|\0\0\0\x0cJXL "),
+}
+PHOTO = {"HEIF": "HEIC", "JXL": "JPEG XL"}  # what people call them
+
+# The one list of formats: what a folder's files are taken for.
 FORMATS = {
     "image": (
-        ".jpg",
-        ".jpeg",
-        ".png",
-        ".webp",
-        ".gif",
-        ".bmp",
-        ".tif",
-        ".tiff",
-        ".ppm",
-        ".jp2",
-        ".avif",
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".bmp"),
+        *(".dib", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".avif"),
+        *(x for module, _, suffixes, _ in ADDED.values() if find_spec(module) for x in suffixes),
     ),
     "video": (
-        ".mp4",
-        ".m4v",
-        ".mov",
-        ".webm",
-        ".mkv",
-        ".avi",
-        ".mpg",
-        ".mpeg",
-        ".wmv",
-        ".flv",
-        ".3gp",
-        ".mts",
-        ".ogv",
+        *(".mp4", ".m4v", ".mov", ".qt", ".webm", ".mkv", ".avi", ".mpg", ".mpeg", ".m2v", ".vob"),
+        *(".wmv", ".flv", ".f4v", ".3gp", ".3g2", ".mts", ".m2ts", ".ogv", ".mxf", ".dv"),
     ),
-    "audio": (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".aac", ".aif", ".aiff"),
+    "audio": (
+        *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".m4a", ".m4b", ".aac"),
+        *(".ac3", ".aif", ".aiff", ".aifc", ".wma", ".caf", ".mka", ".weba", ".w64", ".au"),
+        *(".amr",),
+    ),
 }
 
+# What FFmpeg may take a file for: media only, no playlist that could lead to other files.
+CONTAINERS = (
+    "mov,mp4,matroska,webm,avi,mp3,wav,flac,ogg,aac,asf,mpegts,mpeg,flv,aiff,amr,caf,w64,ac3,3gp,au,"
+    "gif,apng,h264,hevc,m4v,mpegvideo,mjpeg,dv,mxf"
+)
 
-def displayable(name) -> str:
-    """Return a file's name in a form in which it may go into figures, HTML and JSON."""
-    return os.fsencode(str(name)).decode(errors="replace")
+# `read_image` has limits and words of its own. Pillow would warn from 89 million pixels on, and
+# call a picture damaged for more than 1 MB of text.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = 64 << 20
 
 
 class MediaError(ValueError):
@@ -80,6 +97,10 @@ class MediaError(ValueError):
         return type(self), (self.path, self.problem, self.remedy)
 
 
+class NoSoundError(MediaError):
+    """A film without a soundtrack, which is no fault of the film."""
+
+
 def one_error(errors: list[MediaError], total: int) -> MediaError:
     """Return one error for all unusable ones of `total` files.
 
@@ -95,6 +116,18 @@ def one_error(errors: list[MediaError], total: int) -> MediaError:
     )
 
 
+def displayable(name: str | Path) -> str:
+    """Return a file's name in a form that figures, HTML and JSON take.
+
+    Bytes that are no text become a question mark in a diamond, line breaks and other control
+    characters a space; marks that would turn the direction of the text around it are left out.
+    Whatever writes HTML still has to escape it.
+    """
+    text = os.fsencode(str(name)).decode("utf-8", "replace")
+    text = re.sub("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]", "", text)
+    return "".join(" " if unicodedata.category(x) in ("Cc", "Zl", "Zp") else x for x in text)
+
+
 def check_file(path: str | Path) -> Path:
     """Return `path` if it is a file that can be opened and is not empty.
 
@@ -105,12 +138,17 @@ def check_file(path: str | Path) -> Path:
     """
     try:
         status = Path(path).stat()
+        if stat.S_ISREG(status.st_mode):
+            with Path(path).open("rb"):
+                pass
     except FileNotFoundError:
         if Path(path).is_symlink():
             raise MediaError(path, "is a link to a file that is gone", "copy the file") from None
         raise MediaError(
             path, "does not exist", "check the spelling and the folder you are in"
         ) from None
+    except PermissionError:
+        raise MediaError(path, "may not be read by you", "change its permissions") from None
     except (OSError, ValueError, RuntimeError) as error:
         if getattr(error, "errno", None) == errno.ELOOP:
             raise MediaError(
@@ -129,27 +167,69 @@ def check_file(path: str | Path) -> Path:
     return Path(path)
 
 
-# Formats that Pillow decodes by itself, so that a file never starts another program.
-PICTURES = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "MPO", "JPEG2000", "AVIF")
+def kind_of(path: str | Path) -> str:
+    """Return what a file is, by its content: `image`, `video` or `audio`.
 
-MAX_PIXELS = 150_000_000  # larger than a phone's photo; about 600 MB once decoded
-MAX_ASPECT = 50  # a longer strip would grow to millions of pixels when its short side is resized
+    A GIF or PNG that moves is a video, a video file without pictures is a sound, and the cover
+    picture of a song does not make it a video.
 
-# Pillow warns from 89 million pixels on. `read_image` has a limit and words of its own.
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+    Raises:
+        MediaError: the file is missing, empty, or none of the three.
+
+    Introduced in notebook 4.
+    """
+    path = check_file(path)
+    try:
+        with _picture(path) as picture:
+            return "video" if moves(picture) else "image"
+    except MediaError:
+        raise
+    except Exception:  # not a picture; Pillow says so in many ways
+        pass
+    try:
+        with _opened(path, "film or sound") as (container, _):
+            if _film(container):
+                return "video"
+            if container.streams.audio:
+                return "audio"
+    except MediaError:
+        pass
+    # Nothing that is known: the reader for which it is named says why, in words, or knows better.
+    for kind, read in (("image", read_image), ("video", video_seconds), ("audio", read_waveform)):
+        if path.suffix.lower() in FORMATS[kind]:
+            read(path)
+            return kind
+    raise MediaError(
+        path,
+        "is neither a picture nor a video nor a sound that can be read here",
+        "save it as JPEG, MP4 or WAV",
+    )
+
+
+def moves(picture: Image.Image) -> bool:
+    """Return whether an opened picture is a film: an animated GIF or PNG."""
+    return picture.format in ("GIF", "PNG") and getattr(picture, "is_animated", False)
+
+
+# ---- pictures ----
 
 
 def read_image(path: str | Path, *, draft_side: int | None = None) -> Image.Image:
     """Read a picture file as 8-bit RGB, the right way up.
 
-    Photos are turned as their EXIF data says; transparency is laid on white; greyscale, palette,
-    CMYK and 16-bit pictures are converted; of an animation the first frame is taken.
+    Photos are turned as their EXIF data says; greyscale, palette, CMYK and 16-bit pictures are
+    converted; of an animation the first frame is taken. Transparency is laid on white, or on grey
+    if the picture would vanish in the white. Whole or real numbers without a range of their own,
+    as cameras in laboratories write them, are stretched from their darkest to their brightest
+    thousandth.
 
     Args:
-        path: a JPEG, PNG, WebP, GIF, BMP, TIFF, PPM, JPEG 2000 or AVIF file.
+        path: a JPEG, PNG, WebP, GIF, BMP, TIFF, PPM, JPEG 2000 or AVIF file; with pillow-heif
+            installed also HEIC.
         draft_side: if given, a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size (the JPEG
             decoder does this almost for free), as long as its short side stays at least this
-            many pixels. A large photo is then read several times as fast.
+            many pixels. A large photo is then read several times as fast. JPEGs of more than 150
+            million pixels are always read in this way.
 
     Returns:
         A `PIL.Image.Image` of mode RGB, width x height pixels, values 0 to 255.
@@ -161,14 +241,30 @@ def read_image(path: str | Path, *, draft_side: int | None = None) -> Image.Imag
     Introduced in notebook 1.
     """
     path = check_file(path)
-    Image.init()
+    too_large = MediaError(
+        path,
+        f"has more than {MAX_PIXELS // 10**6} million pixels",
+        "save a smaller copy and use that",
+    )
     try:
-        with Image.open(path, formats=[name for name in PICTURES if name in Image.OPEN]) as picture:
-            _check_size(path, *picture.size)
-            if draft_side:
-                picture.draft("RGB", (draft_side, draft_side))
+        with _picture(path) as picture:
+            width, height = picture.size
+            if max(width, height) > MAX_ASPECT * min(width, height):
+                raise MediaError(
+                    path,
+                    f"is a strip of {width} x {height} pixels",
+                    f"crop it: the long side may be at most {MAX_ASPECT} times the short one",
+                )
+            if width * height <= MAX_JPEG:
+                least = math.ceil(math.sqrt(width * height / MAX_PIXELS))
+                side = min(draft_side or math.inf, min(width, height) // least)
+                if draft_side or least > 1:
+                    picture.draft("RGB", (side, side))
+            if math.prod(picture.size) > MAX_PIXELS:
+                raise too_large
+            deep = any(";16" in str(tile[3]) for tile in picture.tile)
             picture.load()
-            return _to_rgb(_upright(picture))
+            return _to_rgb(_upright(picture), deep)
     except MediaError:
         raise
     except UnidentifiedImageError:
@@ -178,58 +274,13 @@ def read_image(path: str | Path, *, draft_side: int | None = None) -> Image.Imag
             "open it in a picture program and save it as JPEG or PNG",
         ) from None
     except Image.DecompressionBombError:
-        raise _too_many_pixels(path) from None
-    except PermissionError:
-        raise MediaError(path, "may not be read by you", "change its permissions") from None
+        raise too_large from None
     except MemoryError:
         raise MediaError(path, "does not fit into memory", "make the picture smaller") from None
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, ...
         raise MediaError(
             path, f"is damaged or cut short ({error})", "copy or download it again"
         ) from None
-
-
-def _too_many_pixels(path: Path) -> MediaError:
-    limit = MAX_PIXELS // 1_000_000
-    return MediaError(
-        path, f"has more than {limit} million pixels", "save a smaller copy and use that"
-    )
-
-
-def _check_size(path: Path, width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
-        raise _too_many_pixels(path)
-    if max(width, height) > MAX_ASPECT * min(width, height):
-        raise MediaError(
-            path,
-            f"is a strip of {width} x {height} pixels",
-            f"crop it: the long side may be at most {MAX_ASPECT} times the short one",
-        )
-
-
-def _upright(picture: Image.Image) -> Image.Image:
-    """Turn a photo as its EXIF data says; broken EXIF data does not make a photo unusable."""
-    try:
-        return ImageOps.exif_transpose(picture)
-    except Exception:  # raised for damaged EXIF data in many ways
-        return picture
-
-
-def _to_rgb(picture: Image.Image) -> Image.Image:
-    """Convert any Pillow mode to RGB."""
-    if picture.mode.startswith("I;16"):  # 16 bits a pixel: keep the upper 8
-        picture = Image.fromarray((np.asarray(picture).astype(np.uint16) >> 8).astype(np.uint8))
-    elif picture.mode in ("I", "F"):  # 32 bits a pixel have no fixed range: stretch to 0..255
-        values = np.asarray(picture, dtype=np.float64)
-        finite = values[np.isfinite(values)]
-        low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
-        values = np.nan_to_num(values, nan=low, posinf=high, neginf=low)
-        picture = Image.fromarray(np.uint8(255 * (values - low) / (high - low or 1)))
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(white, picture)
-    return picture.convert("RGB")
 
 
 def jpeg_bytes(picture: Image.Image, side: int, quality: int = 80) -> bytes:
@@ -244,248 +295,170 @@ def jpeg_bytes(picture: Image.Image, side: int, quality: int = 80) -> bytes:
     return buffer.getvalue()
 
 
-# What FFmpeg may take a file for: media only, no playlist that could lead to other files.
-CONTAINERS = (
-    "mov,mp4,matroska,webm,avi,mp3,wav,flac,ogg,aac,asf,mpegts,mpeg,flv,aiff,amr,caf,w64,ac3,3gp"
-)
-MAX_MINUTES = 30  # of sound at once; about 115 MB as a waveform
+def _picture(path: Path) -> Image.Image:
+    """Open a picture, not yet decoded."""
+    Image.init()
+    known = [name for name in PICTURES if name in Image.OPEN]
+    with path.open("rb") as file:
+        start = file.read(16)
+    for name, (module, package, _, begins) in ADDED.items():
+        if re.match(begins, start, re.S):
+            if not find_spec(module):
+                if name == "HEIF" and b"avif" in start:
+                    continue
+                raise MediaError(
+                    path,
+                    f"is a {PHOTO[name]} photo",
+                    f"save it as JPEG, or install the package {package} and start again",
+                )
+            __import__(module)
+            if name == "HEIF":
+                __import__(module).register_heif_opener()
+            known.append(name)
+    try:
+        return Image.open(path, formats=known)
+    except Image.DecompressionBombError:
+        if start[:2] != b"\xff\xd8":
+            raise
+        return JpegImagePlugin.JpegImageFile(path)  # need not be decoded at its full size
 
 
-def read_waveform(
-    path: str | Path, *, start: float = 0.0, duration: float | None = None
-) -> np.ndarray:
-    """Read a sound file, or the soundtrack of a video, as one channel at 16,000 samples a second.
+def _upright(picture: Image.Image) -> Image.Image:
+    """Turn a photo as its EXIF data says; broken EXIF data does not make a photo unusable."""
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:  # raised for damaged EXIF data in many ways
+        return picture
 
-    Channels are averaged. WAV, FLAC, Ogg, MP3 and AIFF are read by soundfile, everything else
-    (M4A, MP4, WebM, ...) by PyAV; both bring their decoders with them. torchaudio resamples.
 
-    Args:
-        path: the file.
-        start: where to begin, in seconds. The sound before it is skipped, not decoded, where the
-            format allows.
-        duration: how many seconds to read at most; None reads to the end.
+def _to_rgb(picture: Image.Image, deep: bool) -> Image.Image:
+    """Convert any Pillow mode to RGB; `deep` says that its colours have 16 bits in the file."""
+    tags = getattr(picture, "tag_v2", {})
+    if picture.mode == "F" or (picture.mode == "I" and picture.format == "TIFF"):
+        return Image.fromarray(_stretched(picture, (1, 255, 65535), tags)).convert("RGB")
+    if picture.mode[0] == "I":
+        return Image.fromarray(_stretched(picture, (65535,), tags)).convert("RGB")
+    if deep and not picture.has_transparency_data:  # Pillow keeps the upper 8 bits
+        return Image.fromarray(_stretched(picture.convert("RGB"), (255,), tags))
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    picture = picture.convert("RGBA")
+    alpha = np.asarray(picture)[..., 3]
+    if not alpha.any():  # a forgotten channel: nothing at all would be seen
+        return picture.convert("RGB")
+    laid = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    white = np.asarray(laid).min(axis=-1)[alpha > 0] >= 224
+    if alpha.min() < 255 and white.mean() > 0.95:  # a white drawing on nothing
+        laid = Image.alpha_composite(Image.new("RGBA", picture.size, "grey"), picture)
+    return laid.convert("RGB")
 
-    Returns:
-        float32 of shape (samples,), values -1 to 1. A sound that is louder than that (files of
-        floating-point numbers can be) is scaled down to it.
 
-    Raises:
-        MediaError: the file is missing, broken, holds no sound, or is too long to read at once.
-        ValueError: `start` is negative or `duration` is not positive.
+def _stretched(picture: Image.Image, ranges: tuple[int, ...], tags) -> np.ndarray:
+    """Return numbers of an unknown range as 0 to 255.
 
-    Source: https://python-soundfile.readthedocs.io, https://pyav.basswood-io.com
-    Introduced in notebook 3.
+    The range is what the file says, else one of the usual `ranges` (0 to so much), else, where
+    nearly all numbers lie within a quarter of that, as 12 bits in 16 do, where they lie.
     """
-    if start < 0 or (duration is not None and not duration > 0):
-        raise ValueError(f"start is {start} and duration {duration}; both must be positive.")
-    path = check_file(path)
-    try:
-        sound, rate = _with_soundfile(path, start, duration)
-    except MediaError:
-        raise
-    except PermissionError:
-        raise MediaError(path, "may not be read by you", "change its permissions") from None
-    except Exception:  # not one of soundfile's formats, or damaged: FFmpeg has the last word
-        sound, rate = _with_av(path, start, duration)
-    if not 1_000 <= rate <= 768_000:
-        raise MediaError(path, f"claims to have {rate} samples a second", "record or copy it again")
-    if not len(sound):
-        what = f"ends before {start:g} s" if start else "holds no sound"
-        raise MediaError(path, what, "listen to it in a player and choose another part or file")
-    sound = np.nan_to_num(sound, nan=0.0, posinf=0.0, neginf=0.0)
-    return _full_scale(_resample(_full_scale(sound), rate))
+    values = np.array(picture, dtype=np.float32)
+    some = values[:: 1 + len(values) // 1000, :: 1 + values.shape[1] // 1000]
+    some = some[np.isfinite(some)]
+    low, high = np.percentile(some, (0.1, 99.9)) if some.size else (0.0, 0.0)
+    if low == high and some.size:  # a few stars in the dark
+        low, high = some.min(), some.max()
+    known = [(0, full) for full in ranges if high - low >= full / 4 or high == low]
+    for least, most in ((340, 341), (280, 281)):  # TIFF's SMinSampleValue, MinSampleValue, ...
+        with suppress(TypeError, ValueError, IndexError):
+            stated = float(np.ravel(tags.get(least))[0]), float(np.ravel(tags.get(most))[0])
+            if math.log2(stated[1] + 1) not in (16, 32):  # what every file might say
+                known.insert(0, stated)
+    for least, most in known:
+        if least <= low <= high <= most and least < most:
+            low, high = least, most
+            break
+    np.nan_to_num(values, copy=False, nan=low, posinf=high, neginf=low)
+    values -= low
+    values *= 255 / ((high - low) or 1)
+    return np.rint(values.clip(0, 255, out=values), out=values).astype(np.uint8)
 
 
-def _full_scale(sound: np.ndarray) -> np.ndarray:
-    """Scale down what goes beyond -1..1."""
-    peak = np.abs(sound).max()
-    return sound / peak if peak > 1 else sound
-
-
-def _resample(sound: np.ndarray, rate: int) -> np.ndarray:
-    if rate == SAMPLE_RATE:
-        return np.ascontiguousarray(sound, dtype=np.float32)
-    import torch
-    from torchaudio.functional import resample
-
-    if (
-        math.gcd(rate, SAMPLE_RATE) < 25
-    ):  # odd rates such as 44,099 would need a filter of gigabytes
-        rate = max(100, 100 * round(rate / 100))
-    return resample(torch.from_numpy(np.ascontiguousarray(sound)), rate, SAMPLE_RATE).numpy()
-
-
-def _too_long(path: Path) -> MediaError:
-    return MediaError(
-        path,
-        f"has more than {MAX_MINUTES} minutes of sound",
-        "read a part of it with start and duration, or cut it",
-    )
-
-
-def _with_soundfile(path: Path, start: float, duration: float | None) -> tuple[np.ndarray, int]:
-    """Return (samples, rate), channels averaged, reading a second at a time."""
-    import soundfile
-
-    with soundfile.SoundFile(path) as file:
-        rate = file.samplerate
-        if start:
-            file.seek(min(round(start * rate), file.frames))
-        wanted = math.inf if duration is None else max(1, round(duration * rate))
-        limit = MAX_MINUTES * 60 * rate
-        parts, count = [], 0
-        while count < wanted:
-            block = file.read(int(min(rate, wanted - count)), dtype="float32", always_2d=True)
-            if not len(block):  # the end; what a damaged header promises does not count
-                break
-            parts.append(block.mean(axis=1))
-            count += len(block)
-            if count > limit:
-                raise _too_long(path)
-    return np.concatenate(parts) if parts else np.zeros(0, np.float32), rate
-
-
-def _with_av(path: Path, start: float, duration: float | None) -> tuple[np.ndarray, int]:
-    """Return (samples, rate), channels averaged, of whatever FFmpeg can decode."""
-    import av
-
-    options = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
-    parts, count, rate = [], 0, 0
-    try:
-        with av.open(str(path.resolve()), options=options) as container:
-            if not container.streams.audio:
-                raise MediaError(path, "has no sound in it", "use a file with a soundtrack")
-            stream = container.streams.audio[0]
-            rate = stream.rate
-            wanted = math.inf if duration is None else max(1, round(duration * rate))
-            limit = MAX_MINUTES * 60 * rate
-            if start:
-                container.seek(int(start * av.time_base))  # to a little before `start`
-            converter = av.AudioResampler(format="fltp")
-            skip = None
-            for frame in container.decode(stream):
-                for piece in converter.resample(frame):
-                    block = piece.to_ndarray().mean(axis=0)
-                    if skip is None:  # how many samples lie between here and `start`
-                        skip = max(0, round((start - (frame.time or 0.0)) * rate)) if start else 0
-                    kept = block[skip:]
-                    skip -= len(block) - len(kept)
-                    parts.append(kept)
-                    count += len(kept)
-                if count >= wanted:
-                    break
-                if count > limit:
-                    raise _too_long(path)
-    except MediaError:
-        raise
-    except PermissionError:
-        raise MediaError(path, "may not be read by you", "change its permissions") from None
-    except Exception as error:  # PyAV raises its own errors, OSError, ValueError, ...
-        what = "is damaged or cut short" if parts else "is not a sound that can be read here"
-        raise MediaError(
-            path,
-            f"{what} ({getattr(error, 'strerror', None) or error})",
-            "open it in a sound program and save it as WAV",
-        ) from None
-    sound = np.concatenate(parts) if parts else np.zeros(0, np.float32)
-    return (sound if duration is None else sound[: int(wanted)]), rate
-
-
-MARGIN = 1.0  # seconds: how far before the wanted moment reading begins
-MAX_BYTES = 2_000_000_000  # of frames at once
-HAIR = 1e-4  # seconds: timestamps are rounded, some to whole milliseconds
-
-# Films only: a playlist, or a list of files to be joined, could lead to other files.
-FILMS = f"{CONTAINERS},gif,h264,hevc,m4v,mpegvideo,mjpeg,dv,mxf"
-
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # the same for FFmpeg: it reads this once
-os.environ.setdefault(
-    "OPENCV_FFMPEG_CAPTURE_OPTIONS", f"format_whitelist;{FILMS}|protocol_whitelist;file"
-)
-
-
-class _Film:
-    """An opened video that knows at which second each frame is shown."""
-
-    def __init__(self, path: Path):
-        import cv2
-
-        self.path, self.cv2 = path, cv2
-        cv2.utils.logging.setLogLevel(0)  # what goes wrong is told by MediaError, in words
-        # FFmpeg alone: OpenCV's other readers would take a file name for a camera or a pattern.
-        self.capture = cv2.VideoCapture(str(path.resolve()), cv2.CAP_FFMPEG)
-        if not self.capture.isOpened():
-            raise _why_not(path)
-        rate = self.capture.get(cv2.CAP_PROP_FPS)
-        self.rate = rate if 0.1 <= rate <= 1000 else 25.0  # also false for NaN
-        self.seconds = -1 / self.rate
-
-    def claimed_seconds(self) -> float:
-        """Return how long the file says it is; 0 if it says nothing that could be true."""
-        seconds = self.capture.get(self.cv2.CAP_PROP_FRAME_COUNT) / self.rate
-        return seconds if 0 < seconds < 200 * 3600 else 0.0
-
-    def jump(self, seconds: float) -> None:
-        """Go to a little before a moment, or to wherever the file lets us."""
-        self.capture.set(self.cv2.CAP_PROP_POS_MSEC, 1000 * seconds)
-
-    def grab(self) -> bool:
-        """Decode the next frame; False at the end."""
-        if not self.capture.grab():
-            return False
-        stamp = self.capture.get(self.cv2.CAP_PROP_POS_MSEC) / 1000
-        # Files without timestamps say 0 for every frame: there the rate has to do.
-        self.seconds = stamp if stamp > self.seconds else self.seconds + 1 / self.rate
-        return True
-
-    def picture(self) -> np.ndarray | None:
-        """Return the decoded frame as RGB (height, width, 3); None if it is damaged."""
-        found, frame = self.capture.retrieve()
-        if not found or frame is None:
-            return None
-        if frame.ndim == 2:
-            return self.cv2.cvtColor(frame, self.cv2.COLOR_GRAY2RGB)
-        return self.cv2.cvtColor(frame, self.cv2.COLOR_BGR2RGB)  # OpenCV has blue first
+# ---- films and sounds: FFmpeg ----
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[_Film]:
-    film = _Film(path)
-    try:
-        yield film
-    except film.cv2.error as error:
-        reason = str(error).splitlines()[0]
-        raise MediaError(path, f"cannot be decoded ({reason})", "convert it to MP4") from None
-    finally:
-        film.capture.release()
-
-
-def _why_not(path: Path) -> MediaError:
-    """Say why OpenCV could not open a file: it only answers yes or no."""
+def _opened(path: Path, what: str) -> Iterator[tuple]:
+    """Open a film or sound with FFmpeg, which sees its content alone and no other file."""
     import av
 
-    try:
-        with path.open("rb"):
-            pass
-    except PermissionError:
-        return MediaError(path, "may not be read by you", "change its permissions")
-    try:
-        options = {"format_whitelist": FILMS, "protocol_whitelist": "file"}
-        with av.open(str(path.resolve()), options=options) as container:
-            if not container.streams.video:
-                return MediaError(
-                    path, "has sound but no pictures in it", "use a video, or take it as a sound"
-                )
-        problem = "holds no frames that can be decoded"
-    except Exception:  # PyAV raises its own errors, OSError, ValueError, ...
-        problem = "is not a video that can be read here, or is cut short"
-    return MediaError(path, problem, "copy it again or convert it to MP4 (H.264)")
+    with path.open("rb") as file:
+        # Without its name, from which FFmpeg would guess: any text named .flac is FLAC to it.
+        nameless = SimpleNamespace(read=file.read, seek=file.seek, tell=file.tell)
+        options = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
+        try:
+            container = av.open(nameless, options=options, metadata_errors="replace")
+        except Exception:  # PyAV raises its own errors, OSError, ValueError, ...
+            other = "WAV" if what == "sound" else "MP4 (H.264)"
+            raise MediaError(
+                path,
+                f"is not a {what} that can be read here, or is cut short",
+                f"copy it again or convert it to {other}",
+            ) from None
+        with container:
+            yield container, file
+
+
+def _film(container):
+    """Return the stream of moving pictures, which a song's cover is not; None if there is none."""
+    import av
+
+    best = container.streams.best("video")
+    covers = av.stream.Disposition.attached_pic
+    return None if best is None or best.disposition & covers else best
+
+
+def _packets(container, stream) -> Iterator:
+    """Yield the packets that hold something; at the end None, for what the decoder still has."""
+    import av
+
+    with suppress(av.FFmpegError):  # a reader that gives up; what that means its caller knows
+        for packet in container.demux(stream):
+            if packet.size:  # an empty one means: as before
+                yield packet
+    yield None
+
+
+def _seconds(stamp: int | None, stream, origin: float) -> float | None:
+    return None if stamp is None else float(stamp * stream.time_base) - origin
+
+
+def _origin(container) -> float:
+    """Return the timestamp at which players begin."""
+    streams = [_film(container), *container.streams.audio]
+    starts = [x.start_time * x.time_base for x in streams if x and x.start_time is not None]
+    return float(min(starts, default=0))
+
+
+def _claimed(container, stream) -> float:
+    """Return how many seconds a file says it lasts; 0 if it says nothing that could be true."""
+    import av
+
+    if stream.duration:
+        seconds = float(stream.duration * stream.time_base)
+    else:
+        seconds = (container.duration or 0) / av.time_base
+    return seconds if 0 < seconds < 200 * 3600 else 0.0
+
+
+# ---- films ----
 
 
 def iterate_frames(
     path: str | Path, *, rate: float | None = None, start: float = 0.0
 ) -> Iterator[tuple[float, np.ndarray]]:
     """Yield the frames of a video one after the other, so that memory does not grow with it.
+
+    Timestamps decide which frame is taken, never a frame's number: frame counts and frame rates
+    that files claim are often wrong, and some films have no constant rate at all. A packet that
+    the decoder refuses costs that packet.
 
     Args:
         path: the file.
@@ -496,50 +469,37 @@ def iterate_frames(
             file allows.
 
     Yields:
-        The moment in seconds, and the frame as uint8 RGB of shape (height, width, 3), turned the
-        way that the camera's rotation mark says.
+        The moment in seconds, and the frame as uint8 RGB of shape (height, width, 3), turned,
+        mirrored and stretched the way that the file says.
 
     Raises:
-        MediaError: the file is missing, broken, or has no pictures in it.
+        MediaError: the file is missing, broken, has no pictures in it, or those of a wanted moment
+            cannot be decoded.
         ValueError: `rate` is not positive or `start` is negative.
 
-    Source: https://docs.opencv.org/4.x/d8/dfe/classcv_1_1VideoCapture.html
+    Source: https://pyav.basswood-io.com
     Introduced in notebook 2.
     """
     if not start >= 0 or (rate is not None and not 0 < rate < math.inf):
         raise ValueError(f"start is {start} and rate {rate}; start may be 0, both not negative.")
     path = check_file(path)
-    if start > MARGIN:
-        with _opened(path) as film:
-            film.jump(start - MARGIN)
-            if film.grab() and film.seconds <= start:  # else the file cannot be trusted to jump
-                yield from _from_here(film, rate, start)
-                return
-    with _opened(path) as film:
-        if film.grab():
-            yield from _from_here(film, rate, start)
-
-
-def _from_here(film: _Film, rate: float | None, start: float) -> Iterator:
-    """Yield frames from the one just grabbed to the end."""
-    shown, taken, more = None, 0, True
-    while more:
-        seconds = film.seconds
-        moment = start if rate is None else start + taken / rate
-        if moment < seconds + MARGIN:  # may be wanted; nothing is converted for long before it is
-            picture = film.picture()
-            shown = shown if picture is None else picture
-        more = film.grab()
-        until = film.seconds if more else seconds + 1 / film.rate  # how long this frame is shown
-        if shown is None:
-            continue
-        if rate is None:
-            if seconds >= start - HAIR:
-                yield seconds, shown
-            continue
-        while start + taken / rate < until - HAIR:
-            yield start + taken / rate, shown
-            taken += 1
+    held, since, taken = None, 0.0, 0
+    for until, show, lost in _decoded(path, start):  # `held` is on screen from `since` to `until`
+        if held is None:
+            if lost and until - start > MARGIN:
+                raise _undecodable(path, start, until)
+        elif rate is None:
+            if since >= start - HAIR:
+                yield since, held()
+        else:
+            picture = None
+            while (moment := start + taken / rate) < until - HAIR:
+                if lost and min(moment - since, until - moment) > MARGIN:
+                    raise _undecodable(path, since, until)
+                picture = held() if picture is None else picture
+                yield moment, picture
+                taken += 1
+        held, since = show, until
 
 
 def read_frames(
@@ -564,7 +524,6 @@ def read_frames(
             the frames would take more than 2 GB of memory.
         ValueError: `rate` or `count` is not positive or `start` is negative.
 
-    Source: https://docs.opencv.org/4.x/d8/dfe/classcv_1_1VideoCapture.html
     Introduced in notebook 2.
     """
     if count is not None and count < 1:
@@ -572,9 +531,8 @@ def read_frames(
     frames: list[np.ndarray] = []
     for _, frame in islice(iterate_frames(path, rate=rate, start=start), count):
         if frames and frame.shape != frames[0].shape:  # some recorders change size in mid-film
-            import cv2
-
-            frame = cv2.resize(frame, frames[0].shape[1::-1], interpolation=cv2.INTER_AREA)
+            height, width, _ = frames[0].shape
+            frame = np.asarray(Image.fromarray(frame).resize((width, height)))
         frames.append(frame)
         if (len(frames) if count is None else count) * frame.nbytes > MAX_BYTES:
             raise MediaError(
@@ -583,8 +541,9 @@ def read_frames(
                 "ask for fewer with rate and count, or use iterate_frames",
             )
     if not frames:
-        what = f"ends before {start:g} s" if start else "holds no frames that can be decoded"
-        raise MediaError(path, what, "watch it in a player and choose another part or file")
+        raise MediaError(
+            path, f"ends before {start:g} s", "watch it in a player and choose another part or file"
+        )
     return np.stack(frames + frames[-1:] * ((count or 0) - len(frames)))
 
 
@@ -599,76 +558,276 @@ def video_seconds(path: str | Path) -> float:
     Introduced in notebook 2.
     """
     path = check_file(path)
-    with _opened(path) as film:
-        claimed = film.claimed_seconds()
-        if claimed > 2 * MARGIN:
-            film.jump(claimed - MARGIN)
-            if film.grab() and film.seconds > MARGIN / 2:
-                while film.grab():
-                    pass
-                return film.seconds + 1 / film.rate
-    with _opened(path) as film:  # the claim is wrong or of no use: count
-        if not film.grab():
-            raise MediaError(
-                path, "holds no frames that can be decoded", "copy it again or convert it to MP4"
-            )
-        while film.grab():
-            pass
-        return film.seconds + 1 / film.rate
+    with _opened(path, "video") as (container, _):
+        film = _film(container)
+        length = _claimed(container, film) if film else 0.0
+        if film and not length:  # recorders of browsers say nothing: where is the last packet?
+            ends = [packet.pts for packet in _packets(container, film) if packet and packet.pts]
+            length = _seconds(max(ends, default=0), film, _origin(container))
+    return deque(_decoded(path, max(0.0, length - MARGIN)), maxlen=1)[0][0]
 
 
-def kind_of(path: str | Path) -> str:
-    """Return what a file is, by its content: `image`, `video` or `audio`.
+def _decoded(path: Path, start: float) -> Iterator[tuple]:
+    """Yield (second, show, lost) from the frame on screen at `start` on, or from one before it.
 
-    An animated GIF is a video, a video file without pictures is a sound, and the cover picture of
-    a song does not make it a video.
-
-    Raises:
-        MediaError: the file is missing, empty, or none of the three.
-
-    Introduced in notebook 4.
+    `show()` is the frame as RGB; `lost` says that something between it and the frame before could
+    not be decoded. The last tuple has no frame: its second is the film's end.
     """
-    path = check_file(path)
-    Image.init()
-    try:
-        with Image.open(path, formats=[name for name in PICTURES if name in Image.OPEN]) as picture:
-            moves = picture.format == "GIF" and getattr(picture, "n_frames", 1) > 1
-            return "video" if moves else "image"
-    except Exception:  # not a picture; Pillow says so in many ways
-        pass
-    if streams := _streams(path):
-        return "video" if "video" in streams else "audio"
-    # Nothing that is known: the reader for which it is named says why, in words, or knows better.
-    for kind, suffixes, read in (
-        ("image", FORMATS["image"], read_image),
-        ("video", FORMATS["video"], video_seconds),
-        ("audio", FORMATS["audio"], read_waveform),
-    ):
-        if path.suffix.lower() in suffixes:
-            read(path)
-            return kind
-    raise MediaError(
+    import av
+
+    for back in (MARGIN, 15, math.inf):  # where the nearest way fails, a longer one is taken
+        if start <= back < math.inf:
+            continue
+        with _opened(path, "video") as (container, file):
+            film = _film(container)
+            if film is None:
+                raise MediaError(
+                    path, "has sound but no pictures in it", "use a video, or take it as a sound"
+                )
+            if film.codec_context is None:
+                raise MediaError(
+                    path, "is coded in a way unknown here", "convert it to MP4 (H.264)"
+                )
+            if back < math.inf:
+                if container.format.name in ("gif", "apng"):  # each frame builds on those before
+                    continue
+                try:
+                    moment = (start - back + _origin(container)) / film.time_base
+                    container.seek(int(moment), stream=film)
+                except av.FFmpegError:
+                    continue
+            frames = _frames(path, container, file, film, jumped=back < math.inf)
+            second, show, lost = next(frames)
+            if back < math.inf and (show is None or second > start + HAIR):
+                continue
+            if show is None:
+                raise MediaError(
+                    path, "holds no frames that can be decoded", "convert it to MP4 (H.264)"
+                )
+            yield second, show, lost
+            yield from frames
+            return
+
+
+def _frames(path: Path, container, file, film, jumped: bool) -> Iterator[tuple]:
+    """Decode a film from where it stands, as `_decoded` says; no frame if it cannot be trusted."""
+    import av
+    from av.video.reformatter import VideoReformatter
+
+    rate = float(film.guessed_rate or 0)
+    step = 1 / rate if 0.1 <= rate <= 1000 else 0.04
+    origin, claimed = _origin(container), _claimed(container, film)
+    context, reformatter = film.codec_context, VideoReformatter()
+    context.thread_type, context.thread_count = "AUTO", min(4, os.cpu_count() or 1)
+    aspect = float(film.sample_aspect_ratio or 1)
+    aspect = aspect if 0.25 <= aspect <= 4 else 1.0
+    second, end, refused, keyed = -step, 0.0, [], not jumped
+    for packet in _packets(container, film):
+        keyed = keyed or packet is None or packet.is_keyframe
+        if not keyed:  # it would build on frames that are not there
+            continue
+        try:
+            frames = context.decode(packet)
+        except (av.FFmpegError, ValueError):
+            frames = []
+            if packet:
+                stamp = packet.dts if packet.pts is None else packet.pts
+                refused.append(_seconds(stamp or 0, film, origin))
+        for frame in frames:
+            stamp = _seconds(frame.dts if frame.pts is None else frame.pts, film, origin)
+            if stamp is None and jumped:
+                yield 0.0, None, False
+                return
+            # Some files say nothing, or 0 for every frame: there the rate has to do.
+            now = stamp if stamp is not None and stamp > second else second + step
+            if frame.is_corrupt:
+                refused.append(now)
+                continue
+            lost = any(x < now for x in refused)
+            refused = [x for x in refused if x > now]
+            second, end = now, now + (float(frame.duration * film.time_base) or step)
+            yield second, partial(_rgb, path, frame, reformatter, aspect), lost
+    last, size = max(refused, default=0.0), path.stat().st_size
+    if claimed - end > MARGIN and size - file.tell() > size / 10:  # the reader gave up
+        last = claimed
+    if last - end > MARGIN:
+        raise _undecodable(path, end, last)
+    yield min(end, max(claimed, second + step)), None, False
+
+
+def _undecodable(path: Path, since: float, until: float) -> MediaError:
+    return MediaError(
         path,
-        "is neither a picture nor a video nor a sound that can be read here",
-        "save it as JPEG, MP4 or WAV",
+        f"cannot be decoded between second {since:.1f} and {until:.1f}",
+        "copy it again or convert it to MP4 (H.264)",
     )
 
 
-def _streams(path: Path) -> set[str]:
-    """Return which of `video` and `audio` FFmpeg finds in a file, without cover pictures."""
+def _rgb(path: Path, frame, reformatter, aspect: float) -> np.ndarray:
+    """Return a decoded frame as RGB, the way that it is to be shown."""
+    clear = len(frame.format.components) in (2, 4)
+    try:
+        width, form = round(frame.width * aspect), "rgba" if clear else "rgb24"
+        picture = reformatter.reformat(frame, width=width, format=form).to_ndarray()
+    except Exception as error:
+        raise MediaError(
+            path, f"has frames that cannot be converted ({error})", "convert it to MP4 (H.264)"
+        ) from None
+    if clear:
+        alpha = picture[..., 3:] / np.float32(255)
+        picture = np.rint(picture[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
+    try:
+        a, b, _, c, d, *_ = np.frombuffer(frame.side_data["DISPLAYMATRIX"], np.int32).tolist()
+    except (KeyError, ValueError):
+        return picture
+    if abs(b) > abs(a):  # x and y change places
+        picture, a, d = picture.swapaxes(0, 1), c, b
+    return np.ascontiguousarray(picture[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
+
+
+# ---- sounds ----
+
+
+def read_waveform(
+    path: str | Path, *, start: float = 0.0, duration: float | None = None
+) -> np.ndarray:
+    """Read a sound file, or the soundtrack of a video, as one channel at 16,000 samples a second.
+
+    Channels are averaged; where they cancel each other, the loudest is taken. A packet that the
+    decoder refuses costs that packet.
+
+    Args:
+        path: the file.
+        start: where to begin, in seconds. The sound before it is skipped, not decoded, where the
+            format allows.
+        duration: how many seconds to read at most; None reads to the end.
+
+    Returns:
+        float32 of shape (samples,), values -1 to 1. A sound that is louder than that (files of
+        floating-point numbers can be) is scaled down to it; single samples that are absurd are
+        cut off first.
+
+    Raises:
+        NoSoundError: it is a film without a soundtrack.
+        MediaError: the file is missing, broken, holds no sound, or is too long to read at once.
+        ValueError: `start` is negative or `duration` is not positive.
+
+    Source: https://pyav.basswood-io.com
+    Introduced in notebook 3.
+    """
+    if not start >= 0 or (duration is not None and not duration > 0):
+        raise ValueError(f"start is {start} and duration {duration}; both must be positive.")
+    path = check_file(path)
+    runs, loudest = _samples(path, start, duration)
+    if loudest is not None:
+        runs, _ = _samples(path, start, duration, loudest)
+    sounds = [_resampled(_full_scale(np.concatenate(blocks)), rate) for rate, blocks in runs]
+    return _full_scale(np.concatenate(sounds)).astype(np.float32, copy=False)
+
+
+def _samples(path: Path, start: float, duration: float | None, channel: int | None = None):
+    """Return ([(rate, blocks), ...], loudest) of a part of a sound.
+
+    The blocks are the mean of all channels, or one `channel`. `loudest` is the loudest channel
+    where the mean has lost what the channels have, else None.
+    """
     import av
 
-    options = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
-    try:
-        with path.open("rb") as file:
-            # Without its name, from which FFmpeg would guess: any text named .flac is FLAC to it.
-            nameless = SimpleNamespace(name="", read=file.read, seek=file.seek, tell=file.tell)
-            with av.open(nameless, options=options) as container:
-                covers = av.stream.Disposition.attached_pic
-                return {
-                    stream.type
-                    for stream in container.streams
-                    if stream.type in ("video", "audio") and not stream.disposition & covers
-                }
-    except Exception:  # PyAV raises its own errors, OSError, ValueError, ...
-        return set()
+    with _opened(path, "sound") as (container, _):
+        stream = container.streams.best("audio")
+        if stream is None:
+            raise NoSoundError(path, "has no sound in it", "use a file with a soundtrack")
+        if stream.codec_context is None:
+            raise MediaError(path, "has sound coded in a way unknown here", "convert it to WAV")
+        origin, refused, packets = _origin(container), 0, 0
+        if start > MARGIN:
+            with suppress(av.FFmpegError):
+                container.seek(int((start - MARGIN + origin) / stream.time_base), stream=stream)
+        runs: list[tuple[int, list]] = []
+        position, taken, mean_power, powers = None, 0.0, 0.0, np.zeros(1)
+        for packet in _packets(container, stream):
+            packets += 1
+            try:
+                frames = stream.codec_context.decode(packet)
+            except (av.FFmpegError, ValueError):
+                frames, refused = [], refused + 1
+            for frame in frames:
+                rate = frame.sample_rate
+                if not 1_000 <= rate <= 768_000:
+                    raise MediaError(
+                        path, f"claims to have {rate} samples a second", "record or copy it again"
+                    )
+                block = _channels(frame)
+                stamp = _seconds(frame.pts, stream, origin)
+                if position is None or (stamp is not None and stamp < start):
+                    position = stamp or 0.0
+                skip = max(0, round((start - position) * rate))
+                position += block.shape[1] / rate
+                block = block[:, skip:]
+                if duration is not None:
+                    block = block[:, : max(1, round((duration - taken) * rate))]
+                if not block.shape[1]:
+                    continue
+                mean = (
+                    block.mean(axis=0) if channel is None else block[min(channel, len(block) - 1)]
+                )
+                if not runs or runs[-1][0] != rate:
+                    runs.append((rate, []))
+                runs[-1][1].append(mean.astype(np.float32))
+                mean_power += float(np.square(mean).sum())
+                if len(powers) != len(block):
+                    powers = np.resize(powers, len(block))
+                powers += np.square(block).sum(axis=1)
+                taken += block.shape[1] / rate
+            if taken >= (duration or math.inf) - HAIR:
+                break
+            if taken > 60 * MAX_MINUTES:
+                raise MediaError(
+                    path,
+                    f"has more than {MAX_MINUTES} minutes of sound",
+                    "read a part of it with start and duration, or cut it",
+                )
+    if refused and (not runs or refused > packets / 2):
+        raise MediaError(
+            path, "has sound, but it is damaged", "copy it again, or convert it to WAV"
+        )
+    if not runs:
+        what = f"ends before {start:g} s" if start else "holds no sound"
+        raise MediaError(path, what, "listen to it in a player and choose another part or file")
+    lost = channel is None and mean_power < powers.mean() / (10 * len(powers))
+    return runs, int(powers.argmax()) if lost else None
+
+
+def _channels(frame) -> np.ndarray:
+    """Return decoded sound as float64 of shape (channels, samples), -1 to 1 for whole numbers."""
+    block = frame.to_ndarray()
+    if not frame.format.is_planar:
+        block = block.reshape(-1, frame.layout.nb_channels).T
+    scale = {"u": 128, "i": 2.0 ** (8 * block.itemsize - 1)}.get(block.dtype.kind, 1)
+    block = (block.astype(np.float64) - (128 if block.dtype.kind == "u" else 0)) / scale
+    return np.nan_to_num(block, copy=False, nan=0.0, posinf=0.0, neginf=0.0).clip(-1e30, 1e30)
+
+
+def _full_scale(sound: np.ndarray) -> np.ndarray:
+    """Scale down what goes beyond -1..1; single samples far beyond all the others are cut off."""
+    peak = np.abs(sound).max()
+    if peak <= 1:
+        return sound
+    most = max(1.0, 10 * float(np.percentile(np.abs(sound), 99.9)))
+    return sound.clip(-most, most) / min(peak, most)
+
+
+def _resampled(sound: np.ndarray, rate: int) -> np.ndarray:
+    """Return a sound at SAMPLE_RATE samples a second."""
+    import av
+
+    if rate == SAMPLE_RATE:
+        return sound
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
+    parts = []
+    for begin in range(0, len(sound), rate):  # a second at a time
+        frame = av.AudioFrame.from_ndarray(sound[None, begin : begin + rate], "flt", "mono")
+        frame.sample_rate = rate
+        parts += resampler.resample(frame)
+    parts += resampler.resample(None)
+    return np.concatenate([part.to_ndarray()[0] for part in parts])
