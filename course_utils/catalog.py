@@ -7,14 +7,24 @@ from __future__ import annotations
 
 import csv
 import os
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from course_utils.media import FORMATS, MediaError
+from course_utils.media import ADDED, FORMATS, MediaError, displayable, moves
 from course_utils.session import DATA
+
+WORDS = {"image": "picture", "video": "video", "audio": "sound"}
+# What systems put into people's folders: thumbnails, deleted files, notes of their own.
+SYSTEM = re.compile(
+    r"\.|(@eadir|#?@?recycled?|\$recycle\.bin|__macosx|lost\+found|system volume information"
+    r"|thumbs\.db|desktop\.ini)$",
+    re.I,
+)
 
 
 @dataclass(frozen=True)
@@ -52,8 +62,8 @@ class Item:
 
     @property
     def name(self) -> str:
-        """The file's name without folder and suffix."""
-        return self.path.stem
+        """The file's name without folder and suffix, in a form that can be shown."""
+        return displayable(self.path.stem)
 
     @property
     def title(self) -> str:
@@ -87,20 +97,28 @@ class Catalog:
                 f"There is no catalog {str(file)!r}; is the whole project folder here?"
             )
         fields = list(Item.__dataclass_fields__)
-        items = []
-        with file.open(encoding="utf-8-sig", newline="") as lines:  # with or without Excel's mark
-            for row in csv.DictReader(lines):
-                if missing := [name for name in fields if row.get(name) is None]:
-                    raise ValueError(f"{file.name} lacks the column(s) {', '.join(missing)}.")
-                row = {name: row[name] for name in fields}
-                row["tags"] = tuple(tag for tag in row["tags"].split(";") if tag)
-                row["path"] = file.parent / row["path"]
-                if not row["path"].is_file():
-                    raise ValueError(
-                        f"{file.name} names {str(row['path'])!r}, which is not there; "
-                        "fetch the project's data/ folder again."
-                    )
-                items.append(Item(**row))
+        items, there = [], {}
+        try:
+            with file.open(encoding="utf-8-sig", newline="") as lines:  # Excel begins with a mark
+                header, *rows = list(csv.reader(lines)) or [[]]
+        except UnicodeDecodeError:
+            raise ValueError(f"{file.name} is not in UTF-8; save it as 'CSV UTF-8'.") from None
+        for row in filter(None, rows):
+            known = dict(zip(header, row, strict=False))
+            if missing := [name for name in fields if name not in known]:
+                raise ValueError(f"{file.name} lacks the column(s) {', '.join(missing)}.")
+            values = {name: known[name] for name in fields}
+            values["tags"] = tuple(tag for tag in values["tags"].split(";") if tag)
+            path = values["path"] = file.parent / values["path"]
+            folder = str(path.parent)
+            if folder not in there:  # looked into once: asking for each file takes long
+                there[folder] = {x.name for x in os.scandir(folder)} if path.parent.is_dir() else ()
+            if path.name not in there[folder] and not path.is_file():
+                raise ValueError(
+                    f"{file.name} names {str(path)!r}, which is not there; "
+                    "fetch the project's data/ folder again."
+                )
+            items.append(Item(**values))
         if not items:
             raise ValueError(f"{file.name} lists no files; fetch the project's data/ folder again.")
         return cls(items)
@@ -110,24 +128,22 @@ class Catalog:
         """List the pictures (videos, sounds) in a folder and its subfolders, in alphabetical order.
 
         A picture's label is the name of the subfolder it lies in (`my_photos/cats/tom.jpg` is a
-        `cats`), or `unlabelled` if it lies in the folder itself. Hidden files are left out; links
-        to folders are not followed.
+        `cats`), or `unlabelled` if it lies in the folder itself. Hidden files and what systems put
+        there are passed over, links to folders are not followed; one line counts what else is left
+        out, and why. GIFs and PNGs that move are videos.
 
         Args:
-            folder: the folder.
+            folder: the folder; a leading `~` is your home.
             kind: `image`, `video` or `audio`.
 
         Raises:
             FileNotFoundError: there is no such folder.
             NotADirectoryError: it is a file.
-            ValueError: there are no pictures (videos, sounds) in it.
+            ValueError: there are no pictures (videos, sounds) in it, or no such kind.
         """
-        what, suffixes, hint = {
-            "image": ("pictures", FORMATS["image"], " (save HEIC photos as JPEG)"),
-            "video": ("videos", FORMATS["video"], ""),
-            "audio": ("sounds", FORMATS["audio"], ""),
-        }[kind]
-        folder = Path(folder)
+        if kind not in FORMATS:
+            raise ValueError(f"kind is {kind!r}; it may be {', '.join(FORMATS)}.")
+        folder, what = Path(os.path.expanduser(folder)), f"{WORDS[kind]}s"  # noqa: PTH111
         if folder.is_file():
             raise NotADirectoryError(f"{str(folder)!r} is a file; name the folder it lies in.")
         if not folder.is_dir():
@@ -135,22 +151,30 @@ class Catalog:
                 f"There is no folder {str(folder)!r} (looked from {str(Path.cwd())!r}); "
                 f"make it and put some {what} in."
             )
-        items = []
-        for here, folders, files in os.walk(folder):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for name in sorted(files):
-                path = Path(here, name)
-                if name.startswith(".") or path.suffix.lower() not in suffixes:
-                    continue
-                label = "unlabelled" if Path(here) == folder else Path(here).name
-                items.append(
-                    Item(path, kind, label, source=str(path), caption=path.stem, alt=path.name)
-                )
+        items, left, closed = [], Counter(), []
+        for here, folders, files in os.walk(folder, onerror=closed.append):
+            folders[:] = sorted(name for name in folders if not SYSTEM.match(name))
+            label = "unlabelled" if Path(here) == folder else displayable(Path(here).name)
+            for name in sorted(name for name in files if not SYSTEM.match(name)):
+                path, shown = Path(here, name), displayable(name)
+                found = _taken_for(path)
+                if found == kind:
+                    title = displayable(path.stem)
+                    items.append(
+                        Item(path, kind, label, source=str(path), caption=title, alt=shown)
+                    )
+                else:
+                    left[found] += 1
+        left["folder| without permission"] = len(closed)
+        words = ((WORDS.get(x, x).partition("|"), n) for x, n in sorted(left.items()) if n)
+        said = ", ".join(f"{n} {word}{'s' * (n > 1)}{rest}" for (word, _, rest), n in words)
         if not items:
             raise ValueError(
-                f"There are no {what} in {str(folder)!r}; "
-                f"it may hold files that end in {', '.join(suffixes)}{hint}."
+                f"There are no {what} in {str(folder)!r}; it may hold files that end in "
+                f"{', '.join(FORMATS[kind])}." + (f" It holds {said}." if said else "")
             )
+        if said:
+            print(f"Left out: {said}.")
         return cls(items)
 
     def select(self, **wanted: str | Iterable[str]) -> Catalog:
@@ -177,17 +201,41 @@ class Catalog:
 
     def without(self, problems: Iterable[MediaError]) -> Catalog:
         """Return the items whose files are not among the problems; print each of those."""
+        bad = set()
         for problem in problems:
             print(f"Left out: {problem}")
-        bad = {problem.path for problem in problems}
+            bad.add(problem.path)
         return Catalog([item for item in self.items if item.path not in bad])
 
-    def find(self, name: str) -> int:
-        """Return the position of the item whose file name (without suffix) is `name`."""
+    def find(self, name: str | Path) -> int:
+        """Return the position of an item.
+
+        Args:
+            name: the path of its file, or the file's name, with or without suffix and folder.
+
+        Raises:
+            KeyError: there is no such item, or several; the message shows their folders.
+        """
+        path, places = Path(name), {}
+        if os.path.isfile(path):  # noqa: PTH113 (it answers for names that cannot be paths, too)
+            own = item_id(path)
+            for position, item in enumerate(self.items):
+                if item.path.name == path.name and item_id(item.path) == own:
+                    return position
+            raise KeyError(f"The file {str(path)!r} is not an item of this catalog.")
+        folder = path.parent.parts
         for position, item in enumerate(self.items):
-            if name in (item.name, item.path.name):
-                return position
-        raise KeyError(f"No item is named {name!r}.")
+            named = path.name in (item.name, item.path.name, item.path.stem)
+            if named and (not folder or item.path.parts[-len(folder) - 1 : -1] == folder):
+                places.setdefault(item.path, position)
+        if len(places) > 1:
+            raise KeyError(
+                f"{len(places)} items are named {str(name)!r}: "
+                f"{', '.join(repr(str(place)) for place in places)}; say which, with its folder."
+            )
+        if not places:
+            raise KeyError(f"No item is named {str(name)!r}.")
+        return next(iter(places.values()))
 
     @property
     def paths(self) -> list[Path]:
@@ -227,6 +275,18 @@ def _values(item: Item, attribute: str) -> set[str]:
     return set(value) if isinstance(value, tuple) else {str(value)}
 
 
+def _taken_for(path: Path) -> str:
+    """Return what a folder's file is taken for: a kind, or in a word why it is left out."""
+    suffix = path.suffix.lower()
+    for kind, suffixes in FORMATS.items():
+        if suffix in suffixes:
+            return "video" if suffix in (".gif", ".png", ".apng") and moves(path) else kind
+    for name, (_, _, package, suffixes, _) in ADDED.items():
+        if suffix in suffixes:
+            return f"{name} photo| (save as JPEG, or install {package})"
+    return "other file"
+
+
 def item_id(path: str | Path) -> str:
     """Return what an item is called in the store: its path, from data/ on if it lies there.
 
@@ -235,4 +295,7 @@ def item_id(path: str | Path) -> str:
     """
     path = Path(path)
     path, data = Path(os.path.realpath(path.parent), path.name), os.path.realpath(DATA)
-    return path.relative_to(data).as_posix() if path.is_relative_to(data) else path.as_posix()
+    name = path.relative_to(data).as_posix() if path.is_relative_to(data) else path.as_posix()
+    return name.encode(
+        "utf-8", "backslashreplace"
+    ).decode()  # a name may hold bytes that are no text

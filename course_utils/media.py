@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from importlib import import_module
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
@@ -40,20 +41,25 @@ HAIR = 1e-4  # seconds: timestamps are rounded, some to whole milliseconds
 PICTURES = [
     *("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "MPO", "JPEG2000", "AVIF"),
 ]
-# Formats that a reader of its own adds to Pillow where it is installed: the reader's module and
-# package, the suffixes, and how such a file begins.
+# Formats that Pillow reads once a package is installed: what it then calls them, the package's
+# module and name, the files' suffixes, and how they begin.
 ADDED = {
-    "HEIF": ("pillow_heif", "pillow-heif", (".heic", ".heif", ".hif"), rb"....ftyp(he|mif1|msf1)"),
-    "JXL": ("pillow_jxl", "pillow-jxl-plugin", (".jxl",), rb"\xff\x0a|\0\0\0\x0cJXL "),
+    "HEIC": (
+        "HEIF",
+        "pillow_heif",
+        "pillow-heif",
+        (".heic", ".heif", ".hif"),
+        rb".{4}ftyp(he|mi|ms)",
+    ),
+    "JPEG XL": ("JXL", "pillow_jxl", "pillow-jxl-plugin", (".jxl",), rb"\xff\x0a|.{4}JXL "),
 }
-PHOTO = {"HEIF": "HEIC", "JXL": "JPEG XL"}  # what people call them
 
 # The one list of formats: what a folder's files are taken for.
 FORMATS = {
     "image": (
         *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".bmp"),
         *(".dib", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".avif"),
-        *(x for module, _, suffixes, _ in ADDED.values() if find_spec(module) for x in suffixes),
+        *(x for _, module, _, suffixes, _ in ADDED.values() if find_spec(module) for x in suffixes),
     ),
     "video": (
         *(".mp4", ".m4v", ".mov", ".qt", ".webm", ".mkv", ".avi", ".mpg", ".mpeg", ".m2v", ".vob"),
@@ -123,7 +129,7 @@ def displayable(name: str | Path) -> str:
     characters a space; marks that would turn the direction of the text around it are left out.
     Whatever writes HTML still has to escape it.
     """
-    text = os.fsencode(str(name)).decode("utf-8", "replace")
+    text = re.sub("[\ud800-\udfff]", "\ufffd", str(name))
     text = re.sub("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]", "", text)
     return "".join(" " if unicodedata.category(x) in ("Cc", "Zl", "Zp") else x for x in text)
 
@@ -180,8 +186,8 @@ def kind_of(path: str | Path) -> str:
     """
     path = check_file(path)
     try:
-        with _picture(path) as picture:
-            return "video" if moves(picture) else "image"
+        with _picture(path):
+            return "video" if moves(path) else "image"
     except MediaError:
         raise
     except Exception:  # not a picture; Pillow says so in many ways
@@ -206,9 +212,11 @@ def kind_of(path: str | Path) -> str:
     )
 
 
-def moves(picture: Image.Image) -> bool:
-    """Return whether an opened picture is a film: an animated GIF or PNG."""
-    return picture.format in ("GIF", "PNG") and getattr(picture, "is_animated", False)
+def moves(path: Path) -> bool:
+    """Return whether a GIF or PNG is a film; False where that cannot be told."""
+    with suppress(Exception), Image.open(path, formats=("GIF", "PNG")) as picture:
+        return picture.is_animated
+    return False
 
 
 # ---- pictures ----
@@ -301,20 +309,16 @@ def _picture(path: Path) -> Image.Image:
     known = [name for name in PICTURES if name in Image.OPEN]
     with path.open("rb") as file:
         start = file.read(16)
-    for name, (module, package, _, begins) in ADDED.items():
-        if re.match(begins, start, re.S):
+    for name, (form, module, package, _, begins) in ADDED.items():
+        if re.match(begins, start, re.S) and b"avif" not in start:
             if not find_spec(module):
-                if name == "HEIF" and b"avif" in start:
-                    continue
                 raise MediaError(
                     path,
-                    f"is a {PHOTO[name]} photo",
-                    f"save it as JPEG, or install the package {package} and start again",
+                    f"is a {name} photo",
+                    f"save it as JPEG, or install the package {package}",
                 )
-            __import__(module)
-            if name == "HEIF":
-                __import__(module).register_heif_opener()
-            known.append(name)
+            getattr(import_module(module), "register_heif_opener", lambda: None)()
+            known.append(form)
     try:
         return Image.open(path, formats=known)
     except Image.DecompressionBombError:
