@@ -7,10 +7,28 @@ import tempfile
 
 os.environ["COURSE_WEIGHTS"] = "offline"
 os.environ["MPLBACKEND"] = "Agg"
-os.environ.pop("COURSE_WEIGHTS_DIR", None)
-os.environ.pop("COURSE_GALLERY", None)
-os.environ.pop("MILVUS_URI", None)
-os.environ.pop("MILVUS_TOKEN", None)
-os.environ.pop("RAY_ADDRESS", None)
+for name in ("WEIGHTS_DIR", "GALLERY"):
+    os.environ.pop(f"COURSE_{name}", None)
+for name in ("MILVUS_URI", "MILVUS_TOKEN", "RAY_ADDRESS"):
+    os.environ.pop(name, None)
 os.environ["COURSE_CACHE_DIR"] = tempfile.mkdtemp(prefix="course-cache-")
 atexit.register(shutil.rmtree, os.environ["COURSE_CACHE_DIR"], ignore_errors=True)
+
+_left_out = []
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out what the scheduled run does, unless it is asked for: `-m nightly`."""
+    if config.option.markexpr:
+        return
+    _left_out[:] = [item for item in items if item.get_closest_marker("nightly")]
+    items[:] = [item for item in items if item not in _left_out]
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say what was left out."""
+    if _left_out:
+        terminalreporter.write_line(
+            f"Left to the nightly run (pytest -m nightly): {len(_left_out)} tests, "
+            "among them Notebook 7, a file of 300 MB and long fuzzing."
+        )

@@ -1,17 +1,13 @@
 """Each notebook alone, as Colab opens it: no repository beside it, and Colab's old packages.
 
-It needs a Python like Colab's and is skipped unless COURSE_COLAB names one (3.13; the course itself
-is not installed there, and the notebooks install what they miss):
+It belongs to the nightly run and needs COURSE_COLAB, the path of a Python like Colab's (3.13; the
+course itself is not installed there, and the notebooks install what they miss):
 
     uv venv --seed --python 3.13 colab
     uv pip install --python colab "torch==2.11.*" "torchvision==0.26.*" "torchaudio==2.11.*" \
         "ipywidgets==7.7.1" "ipython==7.34" "notebook<7" "opencv-python>=5" matplotlib \
         scikit-learn pillow soundfile tqdm pandas setuptools
-    COURSE_COLAB=$PWD/colab/bin/python uv run --all-extras pytest tests/test_colab.py \
-        tests/test_browser_places.py
-
-The second file clicks through the galleries there, in the classic notebook: it has ipywidgets 7.7.1
-as Colab has.
+    COURSE_COLAB=$PWD/colab/bin/python uv run --all-extras pytest -m nightly tests/test_colab.py
 """
 
 import os
@@ -22,8 +18,10 @@ import pytest
 from test_notebooks import NOTEBOOKS, cloning
 
 COLAB = os.environ.get("COURSE_COLAB", "")
-if not COLAB:
-    pytest.skip("needs COURSE_COLAB, a Python like Colab's", allow_module_level=True)
+pytestmark = [
+    pytest.mark.nightly,
+    pytest.mark.skipif(not COLAB, reason="needs COURSE_COLAB, a Python like Colab's"),
+]
 
 RUN = """
 import nbformat

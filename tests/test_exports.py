@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 import pytest
 from nbconvert.exporters import HTMLExporter, SlidesExporter
-from test_notebooks import ROOT, each_notebook, load
+from test_notebooks import ROOT, each_notebook, load, parts
 
 KINDS = {"course": HTMLExporter, "slides": SlidesExporter}
 
@@ -59,6 +59,15 @@ def test_a_picture_without_a_description_says_so(tmp_path):
     for template in KINDS:
         page = Page(exported(tmp_path / "own.ipynb", template))
         assert list(page.alts.values()) == ["A picture without a description"]
+
+
+@each_notebook
+def test_slides_carry_the_instructors_notes(path):
+    deck = exported(path, "slides")
+    notes = (ROOT / "notebooks" / "INSTRUCTORS.md").read_text(encoding="utf-8")
+    assert deck.count('<aside class="notes">') == len(parts(load(path).cells))
+    assert "common mistakes" in deck and "common mistakes" in notes
+    assert "common mistakes" not in exported(path, "course")
 
 
 @each_notebook

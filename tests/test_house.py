@@ -19,84 +19,91 @@ except ModuleNotFoundError:  # Python 3.10
 ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
-# Each room may import the rooms named here, and no others.
-MAY_IMPORT = {
-    "media": set(),
-    "session": set(),
-    "search": set(),
-    "exercises": set(),
-    "catalog": {"media"},
-    "weights": {"catalog"},
-    "encoders": {"media", "session", "weights"},
-    "video": {"encoders", "media", "weights"},
-    "audio": {"media", "search", "session"},
-    "cache": {"media", "session"},
-    "cluster": {"media", "session"},
-    "spaces": {"search"},
-    "lite": {"spaces"},
-    "store": {"cache", "lite", "spaces"},
-    "answers": {"catalog", "evidence", "search"},
-    "unified": {"answers", "cache", "catalog", "evidence", "media", "search", "spaces"},
-    "explain": {"search"},
-    "evidence": {"search"},
-    "plots": {"media", "session"},
-    "charts": {"plots"},
-    "hear": {"audio", "media", "plots", "session"},
-    "watch": {"media", "plots", "session"},
-    "cards": {"catalog", "hear", "media", "plots", "session", "watch"},
-    "sheets": {"plots"},
-    "uploads": {"media"},
-    "gallery": {"cards", "catalog", "evidence", "media", "plots", "search", "sheets", "uploads"},
-    "compare": {"cards", "catalog", "plots", "search", "sheets"},
-    "searchbox": {"answers", "cards", "catalog", "evidence", "media", "plots", "sheets", "spaces"}
-    | {"unified", "uploads"},
-    "check": {"catalog", "encoders", "media", "store"},
-    "classroom": {"audio", "cache", "catalog", "encoders", "unified", "video", "weights"},
+# From the ground up: a room imports only rooms of the floors below its own.
+FLOORS = (
+    {"session", "media", "search"},
+    {"catalog", "weights", "cache"},
+    {"encoders", "audio", "evaluation"},
+    {"store", "unified", "figures", "players"},
+    {"recorder", "boxes", "exercises"},
+    {"check", "classroom", "cluster"},
+)
+# Within a floor: who stands on whom.
+BESIDE = {
+    "unified": {"store"},
+    "players": {"figures"},
+    "boxes": {"recorder"},
 }
-
-
-def files(room: str) -> list[Path]:
-    """A room is a module, or a package of a few."""
-    package = ROOT / "course_utils"
-    return [package / f"{room}.py"] if room != "media" else sorted((package / room).glob("*.py"))
+# The interface never pulls in models.
+INTERFACE, MODELS = {"figures", "players", "boxes", "recorder"}, {"encoders", "audio", "weights"}
+PACKAGE = ROOT / "course_utils"
 
 
 def imports(room: str) -> set[str]:
     found = set()
-    for file in files(room):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module:
-                if node.module == "course_utils":
-                    found |= {alias.name for alias in node.names}
-                elif node.module.startswith("course_utils."):
-                    found.add(node.module.split(".")[1])
-            elif isinstance(node, ast.Import):
-                found |= {
-                    alias.name.split(".")[1]
-                    for alias in node.names
-                    if alias.name.startswith("course_utils.")
-                }
+    for node in ast.walk(ast.parse((PACKAGE / f"{room}.py").read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "course_utils":
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("course_utils."):
+            found.add(node.module.split(".")[1])
+        elif isinstance(node, ast.Import):
+            names = [alias.name.split(".") for alias in node.names]
+            found |= {name[1] for name in names if name[0] == "course_utils" and name[1:]}
     return found - {room}
 
 
-def test_every_room_is_in_the_plan():
-    package = ROOT / "course_utils"
-    rooms = {path.stem for path in package.glob("*.py")} - {"__init__"}
-    rooms |= {path.parent.name for path in package.glob("*/__init__.py")}
-    assert rooms == set(MAY_IMPORT)
+def test_the_house_is_small():
+    modules = list(PACKAGE.rglob("*.py"))
+    assert {path.stem for path in modules} - {"__init__"} == set().union(*FLOORS)
+    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in modules) <= 4_000
+    assert len((PACKAGE / "cards.css").read_text(encoding="utf-8").splitlines()) <= 80
+    tests = (ROOT / "tests").glob("*.py")
+    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in tests) <= 5_500
 
 
-@pytest.mark.parametrize("room", MAY_IMPORT)
-def test_a_room_imports_only_rooms_below_it(room):
-    assert imports(room) <= MAY_IMPORT[room]
+@pytest.mark.parametrize("floor", range(len(FLOORS)))
+def test_a_room_imports_only_rooms_below_it(floor):
+    below = set().union(*FLOORS[:floor])
+    for room in FLOORS[floor]:
+        assert imports(room) <= below | BESIDE.get(room, set()), room
+        assert room not in INTERFACE or not imports(room) & MODELS, room
 
 
-def test_there_are_no_import_circles():
-    done = set()
-    while len(done) < len(MAY_IMPORT):
-        free = {room for room, below in MAY_IMPORT.items() if below <= done} - done
-        assert free, f"a circle among {set(MAY_IMPORT) - done}"
-        done |= free
+def public_names(room: str) -> list[str]:
+    tree = ast.parse((PACKAGE / f"{room}.py").read_text(encoding="utf-8"))
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    return [node.name for node in tree.body if isinstance(node, kinds) and node.name[0] != "_"]
+
+
+def texts_of(paths) -> str:
+    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
+
+
+def test_nothing_stays_that_nobody_uses():
+    """A public name is used by a notebook, a command, a page, a script, or another room."""
+    pages = [*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("notebooks/**/*.json")]
+    pages += [*ROOT.glob("*.md"), *ROOT.glob("notebooks/*.md"), *ROOT.glob("data/make/*.py")]
+    outside = texts_of(pages)
+    for room in set().union(*FLOORS):
+        others = texts_of(path for path in PACKAGE.glob("*.py") if path.stem != room)
+        inside = (PACKAGE / f"{room}.py").read_text(encoding="utf-8")
+        for name in public_names(room):
+            word = re.compile(rf"\b{name}\b")
+            used = word.search(outside) or word.search(others)
+            assert used or len(word.findall(inside)) > 1, f"{room}.{name}"
+
+
+def test_introduced_in_a_notebook_is_true():
+    for room in set().union(*FLOORS):
+        tree = ast.parse((PACKAGE / f"{room}.py").read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                words = " ".join((ast.get_docstring(node) or "").split())
+                for number in re.findall(r"Introduced in notebook (\d)", words):
+                    (page,) = (ROOT / "notebooks").glob(f"0{number}*.ipynb")
+                    assert re.search(rf"\b{node.name}\b", page.read_text(encoding="utf-8")), (
+                        f"{room}.{node.name} does not occur in notebook {number}"
+                    )
 
 
 def test_importing_the_package_loads_no_torch():

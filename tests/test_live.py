@@ -1,0 +1,95 @@
+"""Each notebook in a real browser, as a newcomer without internet has it.
+
+All cells run in JupyterLab with an empty home and every connection cut, the kernel's memory is
+measured, and the first gallery is clicked. What is computed here is kept, so that nbval, which runs
+the notebooks again and compares their outputs, has less to wait for.
+"""
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from browser import ROOT, errors, needs_chromium, opened, serving
+from test_notebooks import each_notebook
+
+pytestmark = needs_chromium
+CUT = """
+import socket
+_connect, _look_up = socket.socket.connect, socket.getaddrinfo
+def _here(host):
+    return host is None or str(host).startswith(("127.", "::1", "localhost"))
+def connect(self, address):
+    if isinstance(address, tuple) and not _here(address[0]):
+        raise OSError(101, "Network is unreachable (cut by the test)")
+    return _connect(self, address)
+def getaddrinfo(host, *rest, **more):
+    if not _here(host):
+        raise socket.gaierror(-3, "Temporary failure in name resolution (cut by the test)")
+    return _look_up(host, *rest, **more)
+socket.socket.connect, socket.getaddrinfo = connect, getaddrinfo
+"""
+
+
+class Memory(threading.Thread):
+    """Watches the kernels of this process's servers: the most that each held, in GB."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.resident = self.own = 0.0
+        self.over = threading.Event()
+
+    def run(self):
+        while not self.over.wait(0.25):
+            for process in Path("/proc").glob("[0-9]*"):
+                try:
+                    if b"ipykernel" not in (process / "cmdline").read_bytes():
+                        continue
+                    lines = (process / "status").read_text().splitlines()
+                except OSError:  # it has just ended
+                    continue
+                facts = dict(line.split(":", 1) for line in lines)
+                resident, own = (int(facts[x].split()[0]) / 1e6 for x in ("VmHWM", "RssAnon"))
+                self.resident, self.own = max(self.resident, resident), max(self.own, own)
+
+
+@pytest.fixture
+def memory():
+    watch = Memory()
+    if sys.platform == "linux":
+        watch.start()
+    yield watch
+    watch.over.set()
+
+
+@each_notebook
+def test_a_newcomer_without_internet_runs_it(path, tmp_path, memory, capsys):
+    (tmp_path / "sitecustomize.py").write_text(CUT)
+    variables = {
+        "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}",
+        "COURSE_WEIGHTS": "auto",
+        "MPLCONFIGDIR": str(tmp_path),
+        "TORCH_HOME": str(tmp_path),
+    }
+    home = tmp_path / "home"
+    home.mkdir()
+    start = time.perf_counter()
+    with serving(home, **variables) as server, opened(server, path.name) as page:
+        seconds = time.perf_counter() - start
+        assert errors(page) == []
+        said = page.locator(".jp-OutputArea-output").first.inner_text()
+        if "03" not in path.name:  # sounds need no weights
+            assert "offline checkpoint" in said and "could not be reached" in said
+        box = page.locator(".cg-root:visible").first
+        asked = box.locator(".cg-query .cg-label").inner_text()
+        box.locator(".cg-card:not(.cg-query):visible .cg-label").first.click(force=True)
+        page.wait_for_function(
+            "([box, asked]) => box.querySelector('.cg-query').innerText !== asked",
+            arg=[box.element_handle(), asked],
+        )
+    with capsys.disabled():
+        print(f"\n{path.name}: {seconds:.0f} s in JupyterLab; kernel at most", end=" ")
+        print(f"{memory.resident:.2f} GB resident, {memory.own:.2f} GB its own")
+    assert memory.resident < 1.9 and memory.own < 1.15  # Binder stops a session at 2 GB
