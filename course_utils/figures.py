@@ -83,7 +83,7 @@ class Figure:
         drawn = Image.open(buffer).convert("RGB")
         buffer = io.BytesIO()
         if photo:
-            drawn.save(buffer, "JPEG", quality=72, optimize=True)
+            drawn.save(buffer, "JPEG", quality=66, optimize=True)
         else:
             drawn.quantize(128).save(buffer, "PNG", optimize=True)
         return cls(buffer.getvalue(), alt, text)
