@@ -22,25 +22,27 @@ from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from matplotlib.patches import FancyBboxPatch, Rectangle
 from PIL import Image
 
+from course_utils.evaluation import above
 from course_utils.media import SAMPLE_RATE, read_image
 from course_utils.session import is_live
 
 # Okabe and Ito's colours, https://jfly.uni-koeln.de/color/
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
-PURPLE, SKY, YELLOW, GREY = "#CC79A7", "#56B4E9", "#F0E442", "#767676"
-DARK = "#222222"
+PURPLE, SKY, YELLOW, GREY, DARK = "#CC79A7", "#56B4E9", "#F0E442", "#767676", "#222222"
 COLORS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW, GREY)
-DASHES = ("-", "--", "-.", ":")
 # A label keeps its colour in all notebooks; an item of two classes is dark, all others are grey.
-LABEL_COLORS = {"pen": BLUE, "cup": VERMILION, "water": SKY, "children playing": ORANGE}
-LABEL_COLORS |= {"female voice": PURPLE, "male voice": GREEN}
-LABEL_COLORS |= dict.fromkeys(("pen and cup", "children and water"), DARK)
 # Sounds and places have the colour of what is heard or seen there.
-WATERS = ("waves", "rain", "river", "fountain", "waterfall", "sea", "lake")
-PLAYS = ("playground", "swing", "footsteps", "park")
-LABEL_COLORS |= dict.fromkeys(WATERS, SKY) | dict.fromkeys(PLAYS, ORANGE)
+LABELS = {
+    BLUE: ("pen",),
+    VERMILION: ("cup",),
+    DARK: ("pen and cup", "children and water"),
+    PURPLE: ("female voice",),
+    GREEN: ("male voice",),
+    SKY: ("water", "waves", "rain", "river", "fountain", "waterfall", "sea", "lake"),
+    ORANGE: ("children playing", "playground", "swing", "footsteps", "park"),
+}
+LABEL_COLORS = {label: color for color, labels in LABELS.items() for label in labels}
 KIND_FRAMES = {"image": (BLUE, "-"), "video": (VERMILION, "--"), "audio": (GREEN, ":")}
-
 STYLE = {
     "font.size": 12,  # 17 pixels: legible on a projector of 1280 x 720
     "axes.spines.top": False,
@@ -76,26 +78,23 @@ class Figure:
     @classmethod
     def of(cls, figure: Canvas, alt: str, photo: bool = False, text: str | None = None) -> Figure:
         """Draw a matplotlib figure; `photo` says that it is mostly photographs (JPEG)."""
-        buffer = io.BytesIO()
+        drawn, small = io.BytesIO(), io.BytesIO()
         with warnings.catch_warnings(), matplotlib.rc_context(STYLE):
             warnings.filterwarnings("ignore", message="Glyph .* missing")  # emoji in file names
-            figure.savefig(buffer, format="png", bbox_inches="tight", facecolor="white")
-        drawn = Image.open(buffer).convert("RGB")
-        buffer = io.BytesIO()
+            figure.savefig(drawn, format="png", bbox_inches="tight", facecolor="white")
+        picture = Image.open(drawn).convert("RGB")
         if photo:
-            drawn.save(buffer, "JPEG", quality=66, optimize=True)
+            picture.save(small, "JPEG", quality=66, optimize=True)
         else:
-            drawn.quantize(128).save(buffer, "PNG", optimize=True)
-        return cls(buffer.getvalue(), alt, text)
+            picture.quantize(128).save(small, "PNG", optimize=True)
+        return cls(small.getvalue(), alt, text)
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        encoded = base64.b64encode(self.data).decode()
-        bundle = {self.mime: encoded, "text/plain": self.text}
+        data, alt = base64.b64encode(self.data).decode(), html.escape(self.alt)
+        bundle = {self.mime: data, "text/plain": self.text}
         if is_live():
-            alt = html.escape(self.alt)
-            bundle["text/html"] = (
-                f'<img src="data:{self.mime};base64,{encoded}" alt="{alt}" style="max-width:100%">'
-            )
+            source = f"data:{self.mime};base64,{data}"
+            bundle["text/html"] = f'<img src="{source}" alt="{alt}" style="max-width:100%">'
         return bundle, {self.mime: {"alt": self.alt}}
 
     def __repr__(self) -> str:
@@ -103,58 +102,55 @@ class Figure:
 
 
 @styled
-def new_figure(width: float, height: float, rows: int = 0, columns: int = 1):
-    """Return an empty matplotlib figure in the course's style, width x height in inches.
-
-    With `rows`, return also its axes, an array of shape (rows, columns).
-    """
-    figure = Canvas(figsize=(width, height), layout="constrained")
-    return (figure, figure.subplots(rows, columns, squeeze=False)) if rows else figure
+def new_figure(width: float, height: float) -> Canvas:
+    """Return an empty matplotlib figure in the course's style, width x height in inches."""
+    return Canvas(figsize=(width, height), layout="constrained")
 
 
-def _same_length(**lists) -> None:
-    """Raise a ValueError in words if there is nothing to show, or a list is shorter than others."""
+def _axes(width: float, height: float, rows: int = 1, columns: int = 1, **words):
+    """Return a figure and its axes, shape (rows, columns); of a single one the axes themselves."""
+    figure = new_figure(width, height)
+    axes = figure.subplots(rows, columns, squeeze=False)
+    axes[0, 0].set(**words)
+    return figure, axes if rows * columns > 1 else axes[0, 0]
+
+
+def _check(**lists) -> None:
+    """Raise a ValueError in words if there is nothing to show, or lists differ in length."""
     lengths = {name.replace("_", " "): len(values) for name, values in lists.items()}
-    if 0 in lengths.values():
-        raise ValueError(f"There are no {next(x for x, n in lengths.items() if not n)} to show.")
+    if empty := [name for name, length in lengths.items() if not length]:
+        raise ValueError(f"There are no {empty[0]} to show.")
     if len(set(lengths.values())) > 1:
-        counts = " and ".join(f"{count} {name}" for name, count in lengths.items())
+        counts = " and ".join(f"{length} {name}" for name, length in lengths.items())
         raise ValueError(f"There are {counts}; each needs its own.")
 
 
-def _tile(axis, image, side: float = 1.0) -> None:
-    """Draw an image in the middle of a square, whatever its shape.
-
-    It is a picture, a file, an array of two or three dimensions, numbers (drawn as stripes), or a
-    list of those, which share the square.
-    """
-    axis.axis("off")
-    axis.set(xlim=(0, 1), ylim=(1, 0), aspect="equal")
-    for picture, (left, top, size) in _places(image, 0.0, 0.0, side):
-        high, wide = np.array(picture.shape[:2]) * size / max(picture.shape[:2])
-        left, top = left + (size - wide) / 2, top + (size - high) / 2
-        axis.imshow(picture, extent=(left, left + wide, top + high, top), cmap="viridis")
-    axis.set(xlim=(0, 1), ylim=(1, 0))
+def _legend(axis, **more) -> None:
+    axis.legend(loc="upper left", bbox_to_anchor=(1, 1), borderaxespad=0, **more)
 
 
-def _places(image, left: float, top: float, side: float):
-    """Yield what to draw as an array, and its place in a square."""
+def _tile(axis, image, left: float = 0.0, top: float = 0.0, side: float = 1.0) -> None:
+    """Draw in a square what may be a picture, a file, an array, numbers (as stripes), or a list."""
     if isinstance(image, (list, tuple)):
         across = int(np.ceil(np.sqrt(len(image))))
+        part = side / across
         for i, one in enumerate(image):
-            x, y, part = left + i % across * side / across, top + i // across * side / across, 0.94
-            yield from _places(one, x, y, part * side / across)
+            _tile(axis, one, left + i % across * part, top + i // across * part, 0.94 * part)
         return
     if not hasattr(image, "shape") and not isinstance(image, Image.Image):
         image = read_image(image, draft_side=400)
+    if isinstance(image, Image.Image):
+        image = image.copy()
+        image.thumbnail((640, 640))  # more than a screen shows
     array = np.asarray(image)
     if array.ndim == 1:
         array = np.tile(array, (max(1, len(array) // 3), 1))
     if array.ndim == 3 and array.dtype.kind == "f":
         array = np.clip(array, 0, 1)
-    if array.shape[0] * array.shape[1] > 500_000 and array.dtype == np.uint8:
-        array = np.asarray(Image.fromarray(array).reduce(2))  # a photo is more than a screen shows
-    yield array, (left, top, side)
+    high, wide = (size * side / max(array.shape[:2]) for size in array.shape[:2])
+    left, top = left + (side - wide) / 2, top + (side - high) / 2
+    axis.imshow(array, extent=(left, left + wide, top + high, top), cmap="viridis")
+    axis.set(xlim=(0, 1), ylim=(1, 0))
 
 
 @styled
@@ -170,24 +166,20 @@ def grid(
         columns: how many beside each other.
         side: the width of one, in inches.
 
-    Raises:
-        ValueError: there are no pictures, or not as many titles.
-
     Introduced in notebook 1.
     """
-    titles = [str(title) for title in titles]
-    _same_length(pictures=images, **({"titles": titles} if titles else {}))
-    columns = min(columns, len(images))
+    _check(pictures=images, **({"titles": titles} if len(titles) else {}))
+    columns, size = min(columns, len(images)), 11 if side >= 1.4 else 9
+    lines = [fill(str(title), round(130 * side / size)) for title in titles]
+    above = size / 50 * max((line.count("\n") + 1 for line in lines), default=0)
     rows = -(-len(images) // columns)
-    lines = [fill(title, max(10, round(11 * side))) for title in titles]
-    above = 0.22 * max((line.count("\n") + 1 for line in lines), default=0)
-    figure, axes = new_figure(side * columns, (side + above) * rows, rows, columns)
-    for i, axis in enumerate(axes.ravel()):
+    figure = new_figure(side * columns, (side + above) * rows)
+    for i, axis in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
         axis.axis("off")
         if i < len(images):
             _tile(axis, images[i])
-            axis.set_title(lines[i] if lines else "", fontsize=11, loc="center", pad=3)
-    named = f": {', '.join(titles)}" if titles else ""
+            axis.set_title(lines[i] if lines else "", fontsize=size, loc="center", pad=3)
+    named = f": {', '.join(map(str, titles))}" if lines else ""
     return Figure.of(figure, alt or f"{len(images)} pictures{named}.", photo=True)
 
 
@@ -202,94 +194,83 @@ def pipeline(steps: Sequence[tuple[str, object, str]], alt: str = "") -> Figure:
 
     Introduced in notebook 1.
     """
-    _same_length(steps=steps)
-    wide, gap = 2.0, 0.55  # inches
-    width = len(steps) * (wide + gap) - gap
-    words = [fill(text, 20) for _, _, text in steps]
-    below = 0.3 + 0.19 * max(text.count("\n") + 1 for text in words)
-    titles = [fill(title, 18) for title, _, _ in steps]
-    above = 0.25 + 0.22 * max(title.count("\n") + 1 for title in titles)
+    _check(steps=steps)
+    wide, gap, middle = 2.0, 0.55, {"ha": "center", "va": "center", "color": DARK}  # inches
+    titles, words = ([fill(step[i], 19) for step in steps] for i in (0, 2))
+    above, below = (0.3 + 0.2 * max(x.count("\n") + 1 for x in lines) for lines in (titles, words))
     seen = 1.8 if any(image is not None for _, image, _ in steps) else 0.0
-    height = above + seen + below
+    width, height = len(steps) * (wide + gap) - gap, above + seen + below
     figure = new_figure(width, height)
     figure.set_layout_engine("none")
     whole = figure.add_axes((0, 0, 1, 1))
     whole.axis("off")
     whole.set(xlim=(-0.03, width + 0.03), ylim=(height + 0.03, -0.03))
-    for i, (title, (_, image, _), text) in enumerate(zip(titles, steps, words, strict=True)):
+    for i, (_, image, _) in enumerate(steps):
         left = i * (wide + gap)
         _box(whole, left, 0.0, wide, height)
-        middle = {"ha": "center", "va": "center", "color": DARK}
-        whole.text(left + wide / 2, above / 2, title, fontweight="bold", **middle)
-        whole.text(left + wide / 2, above + seen + below / 2 - 0.05, text, fontsize=11, **middle)
+        whole.text(left + wide / 2, above / 2, titles[i], fontweight="bold", **middle)
+        whole.text(left + wide / 2, height - below / 2, words[i], fontsize=11, **middle)
         if image is not None:
-            bottom = 1 - (above + seen - 0.05) / height
-            place = (left + 0.15) / width, bottom, (wide - 0.3) / width, (seen - 0.1) / height
-            _tile(figure.add_axes(place), image)
+            bottom, high = (below + 0.05) / height, (seen - 0.1) / height
+            axis = figure.add_axes(((left + 0.15) / width, bottom, (wide - 0.3) / width, high))
+            axis.axis("off")
+            _tile(axis, image)
         if i:
-            ends = (left - 0.03, height / 2), (left - gap + 0.03, height / 2)
-            arrow = {"arrowstyle": "-|>", "color": DARK, "linewidth": 2, "mutation_scale": 18}
-            whole.annotate("", *ends, arrowprops=arrow)
+            _arrow(whole, (left - gap + 0.03, height / 2), (left - 0.03, height / 2))
     said = "; then ".join(f"{title}: {text}".rstrip(": ") for title, _, text in steps)
     return Figure.of(figure, alt or f"A way in {len(steps)} steps. {said}.", photo=True)
 
 
 def _box(axis, left: float, top: float, wide: float, high: float) -> None:
     style = f"round,pad=0,rounding_size={0.1 * min(wide, high)}"
-    look = {"facecolor": "#EAF2F8", "edgecolor": BLUE, "linewidth": 1.5}
-    axis.add_patch(FancyBboxPatch((left, top), wide, high, boxstyle=style, **look))
+    look = {"facecolor": "#EAF2F8", "edgecolor": BLUE, "linewidth": 1.5, "boxstyle": style}
+    axis.add_patch(FancyBboxPatch((left, top), wide, high, **look))
 
 
-def _chance_line(axis, chance: float | None, name: str = "chance") -> None:
-    if chance is not None:
-        axis.axhline(
-            chance, color=DARK, linestyle="--", linewidth=1.5, label=f"{name} {chance:.2f}"
-        )
-
-
-def _legend_right(axis, **more) -> None:
-    axis.legend(loc="upper left", bbox_to_anchor=(1, 1), borderaxespad=0, **more)
+def _arrow(axis, start: tuple[float, float], end: tuple[float, float]) -> None:
+    look = {"arrowstyle": "-|>", "color": DARK, "linewidth": 2, "mutation_scale": 18}
+    axis.annotate("", end, start, arrowprops=look)
 
 
 @styled
 def bars(
-    rows: Mapping[str, Sequence[float]], names: Sequence[str], chance: float | None = None,
-    ylabel: str = "", title: str = "",
-) -> Figure:  # fmt: skip
-    """Show groups of bars, a group for each row, and what chance gives as a line.
+    rows: Mapping[str, Sequence[float]],
+    names: Sequence[str],
+    chance: float | None = None,
+    ylabel: str = "",
+    title: str = "",
+) -> Figure:
+    """Show groups of bars: a group for each row, in it a value for each of `names`.
 
-    Args:
-        rows: name of a group -> a value for each of `names`.
-        names: what each bar of a group is.
-        chance: the value that chance gives.
-        ylabel: what a value is.
-        title: a line above.
+    What chance gives is a dashed line.
 
     Introduced in notebook 3.
     """
+    _check(rows=rows)
     for row in rows.values():
-        _same_length(values=row, names=names)
-    _same_length(rows=rows)
+        _check(values=row, names=names)
     values, bar = np.array(list(rows.values()), dtype=float), 0.8 / len(names)
-    figure, axes = new_figure(10, 3.9, 1)
-    axis = axes[0, 0]
-    for i, name in enumerate(names):
-        places = np.arange(len(rows)) + bar * (i - (len(names) - 1) / 2)
-        hatch = ("", "//", "..", "xx")[i // len(COLORS) % 4]
-        axis.bar(places, values[:, i], 0.9 * bar, color=COLORS[i % 8], hatch=hatch, label=name)
-        for place, value in zip(places, values[:, i], strict=True):
-            if values.size <= 16:
-                axis.text(place, value, f"{value:.2f}", ha="center", va="bottom", fontsize=10)
-    _chance_line(axis, chance)
+    figure, axis = _axes(10, 3.9, ylabel=ylabel, title=title)
+    for i, (name, column) in enumerate(zip(names, values.T, strict=True)):
+        places, hatch = np.arange(len(rows)) + bar * (i - (len(names) - 1) / 2), "/" * (i // 8 % 3)
+        drawn = axis.bar(places, column, 0.9 * bar, color=COLORS[i % 8], hatch=hatch, label=name)
+        if values.size <= 16:
+            axis.bar_label(drawn, fmt="%.2f", fontsize=10, padding=2)
     axis.set_xticks(range(len(rows)), [fill(str(name), 16) for name in rows])
     if 0 <= values.min() and values.max() <= 1:
-        axis.set_ylim(0, 1.05)
-    axis.set(ylabel=ylabel, title=title)
-    if len(names) > 1 or chance is not None:
-        _legend_right(axis)
+        axis.set_ylim(0, 1.09)
+    line = _chance(axis, chance)
     said = "; ".join(f"{name} {', '.join(f'{x:.2f}' for x in row)}" for name, row in rows.items())
-    line = "" if chance is None else f"; chance {chance:.2f}"
     return Figure.of(figure, f"Bars for {', '.join(map(str, names))}: {said}{line}.")
+
+
+def _chance(axis, chance: float | None) -> str:
+    """Draw what chance gives and the legend; return it in words."""
+    if chance is not None:
+        look = {"color": DARK, "linestyle": "--", "linewidth": 1.5}
+        axis.axhline(chance, label=f"chance {chance:.2f}", **look)
+    _legend(axis)
+    return "" if chance is None else f"; chance {chance:.2f}"
 
 
 @styled
@@ -307,34 +288,29 @@ def precision_bars(
     Introduced in notebook 1.
     """
     queries, values = evaluation.queries, evaluation.precision
-    _same_length(queries=queries)
-    figure, axes = new_figure(max(10, 0.17 * len(queries)), 3.9, 1)
-    axis, places = axes[0, 0], np.arange(len(queries))
-    for label in dict.fromkeys(evaluation.labels):
-        mine = evaluation.labels == label
+    _check(queries=queries)
+    size = max(10, 0.17 * len(queries)), 3.9
+    figure, axis = _axes(*size, ylabel=f"precision@{evaluation.k}", title=title)
+    places, labels = np.arange(len(queries)), np.asarray(evaluation.labels)
+    for label in dict.fromkeys(labels.tolist()):
+        mine = labels == label
         axis.bar(places[mine], values[mine], 0.8, color=label_color(label), label=label)
-    axis.plot(places[values == 0], values[values == 0], "x", color=DARK, label="none right")
-    _chance_line(axis, chance)
     axis.set_xticks(places, [names[q] for q in queries], rotation=90, fontsize=9)
-    axis.set(xlim=(-0.6, len(places) - 0.4), ylim=(0, 1.05), title=title)
-    axis.set_ylabel(f"precision@{evaluation.k}")
-    handles, texts = axis.get_legend_handles_labels()
-    shown = [(h, t) for h, t in zip(handles, texts, strict=True) if t != "none right"]
-    _legend_right(axis, **dict(zip(("handles", "labels"), zip(*shown, strict=True), strict=True)))
-    worst = [names[q] for q in queries[np.argsort(values, kind="stable")[:3]]]
-    line = "" if chance is None else f"; chance gives {chance:.2f}"
-    alt = (
-        f"Bars: precision@{evaluation.k} of {len(places)} queries, mean {evaluation.mean:.2f}{line}"
-        f". Lowest: {', '.join(worst)}."
-    )
-    return Figure.of(figure, alt)
+    axis.set(xlim=(-0.6, len(places) - 0.4), ylim=(0, 1.05))
+    line = _chance(axis, chance)
+    worst = ", ".join(names[q] for q in queries[np.argsort(values, kind="stable")[:3]])
+    alt = f"Bars: precision@{evaluation.k} of {len(places)} queries, mean {evaluation.mean:.2f}"
+    return Figure.of(figure, f"{alt}{line}. Lowest: {worst}.")
 
 
 @styled
 def intervals(
-    rows: Mapping[str, tuple[float, float, float]], line: float | Mapping[str, float] | None = None,
-    xlabel: str = "", title: str = "", line_name: str = "chance",
-) -> Figure:  # fmt: skip
+    rows: Mapping[str, tuple[float, float, float]],
+    line: float | Mapping[str, float] | None = None,
+    xlabel: str = "",
+    title: str = "",
+    line_name: str = "chance",
+) -> Figure:
     """Show values as dots with their intervals, and what chance gives as a line.
 
     Args:
@@ -346,25 +322,23 @@ def intervals(
 
     Introduced in notebook 1.
     """
-    _same_length(rows=rows)
-    figure, axes = new_figure(9.5, 0.5 * len(rows) + 1.3, 1)
-    axis, places, said = axes[0, 0], np.arange(len(rows))[::-1], []
+    _check(rows=rows)
+    figure, axis = _axes(9.5, 0.5 * len(rows) + 1.3, xlabel=xlabel, title=title)
+    places, said = np.arange(len(rows))[::-1], []
+    each, tick = isinstance(line, Mapping), {"color": DARK, "markersize": 20, "mew": 2.5}
     for place, (name, (value, low, high)) in zip(places, rows.items(), strict=True):
         axis.plot([low, high], [place, place], color=BLUE, linewidth=3, solid_capstyle="butt")
         axis.plot(value, place, "o", color=BLUE, markersize=9)
-        said.append(f"{name} {value:.2f} ({low:.2f} to {high:.2f})")
-        text = said[-1].removeprefix(f"{name} ")
-        axis.text(1.02, place, text, transform=axis.get_yaxis_transform(), va="center", fontsize=11)
-        if isinstance(line, Mapping):
-            tick = {"markersize": 20, "markeredgewidth": 2.5, "color": DARK}
+        text, where = f"{value:.2f} ({low:.2f} to {high:.2f})", axis.get_yaxis_transform()
+        axis.text(1.02, place, text, transform=where, va="center", fontsize=11)
+        if each:
             axis.plot(line[name], place, "|", **tick, label=line_name if place == 0 else None)
-            said[-1] += f", {line_name} {line[name]:.2f}"
-    if line is not None and not isinstance(line, Mapping):
+        said.append(f"{name} {text}" + (f", {line_name} {line[name]:.2f}" if each else ""))
+    if line is not None and not each:
         axis.axvline(line, color=DARK, linestyle="--", linewidth=1.5, label=f"{line_name} {line:g}")
         said.append(f"{line_name} {line:g}")
     axis.set_yticks(places, [fill(str(name), 34) for name in rows])
     axis.set_ylim(-0.6, len(rows) - 0.4)
-    axis.set(xlabel=xlabel, title=title)
     if line is not None:
         figure.legend(loc="outside lower right")
     return Figure.of(figure, f"Dots with intervals, {xlabel or 'values'}: {'; '.join(said)}.")
@@ -382,35 +356,34 @@ def histograms(scales, marks: Mapping[str, float] | None = None, title: str = ""
     Introduced in notebook 1.
     """
     scales = scales if isinstance(scales, Mapping) else {"": scales}
-    _same_length(scales=scales)
-    marks = dict(marks or {})
-    figure, axes = new_figure(9.5, (1.35 + 0.26 * len(marks)) * len(scales) + 0.5, len(scales))
-    ends = [x for scale in scales.values() for x in scale.scores[[0, -1]]] + list(marks.values())
-    bins, said = np.linspace(min(ends), max(ends) + 1e-9, 81), []
-    for axis, (name, scale), color in zip(axes[:, 0], scales.items(), cycle(COLORS)):
+    _check(scales=scales)
+    marks = sorted((marks or {}).items(), key=lambda mark: mark[1])
+    height = (1.35 + 0.26 * len(marks)) * len(scales) + 0.5
+    figure, axes = _axes(9.5, height, len(scales))
+    axes, said = np.ravel(axes), []
+    ends = [x for y in scales.values() for x in (y.scores[0], y.scores[-1])] + [x for _, x in marks]
+    bins = np.linspace(min(ends) - 0.02, max(ends) + 0.02, 81)
+    for axis, (name, scale), color in zip(axes, scales.items(), cycle(COLORS), strict=False):
         top = axis.hist(scale.scores, bins, color=color, alpha=0.55)[0].max()
-        median, words = float(np.median(scale.scores)), []
-        axis.plot([median] * 2, [0, top], color=DARK, linestyle=":", linewidth=2)
-        axis.text(median, 1.02 * top, f"median {median:.2f}", ha="center", va="bottom", fontsize=11)
-        for i, (mark, score) in enumerate(sorted(marks.items(), key=lambda x: x[1])):
-            words.append(f"{mark} {score:.2f}: above {scale.percentile(score):.0f} %")
-            height = top * (1.4 + 0.3 * i)  # the labels stand above all bars
-            axis.plot([score] * 2, [0, height], color=VERMILION, linewidth=2)
-            left = score < (bins[0] + bins[-1]) / 2
-            text = f" {words[-1]} " if left else f" {words[-1]} "
-            axis.text(score, height, text, ha="left" if left else "right", va="center", fontsize=11)
-        axis.set_ylim(0, top * (1.3 + 0.3 * len(marks)))
-        axis.set_yticks([])
-        axis.spines["left"].set_visible(False)
+        median = float(np.median(scale.scores))
+        lines = [(median, f"median {median:.2f}")]
+        for mark, score in marks:
+            number = "" if mark == f"{score:.2f}" else f" {score:.2f}"
+            lines.append((score, f"{mark}{number}: {above(scale.percentile(score))}"))
+        for i, (score, words) in enumerate(lines):  # the words stand above all bars
+            high, look = top * (1.05 + 0.3 * i), (DARK, ":") if not i else (VERMILION, "-")
+            axis.plot([score] * 2, [0, high], color=look[0], linestyle=look[1], linewidth=2)
+            side = "left" if score < (bins[0] + bins[-1]) / 2 else "right"
+            behind = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+            axis.text(score, high, f" {words} ", ha=side, va="center", fontsize=11, bbox=behind)
+        axis.set(xlim=(bins[0], bins[-1]), ylim=(0, top * (1.3 + 0.3 * len(marks))), yticks=[])
         axis.set_title(name)
-        axis.set_xlim(bins[0], bins[-1] + 0.01)
-        said.append(": ".join(filter(None, (name, f"median {median:.2f}, {'; '.join(words)}"))))
-    for axis in axes[:-1, 0]:
-        axis.set_xticklabels([])
-    axes[-1, 0].set_xlabel("cosine similarity of two items from different sources")
-    if title:
-        figure.suptitle(title, x=0.01, ha="left", fontsize=13)
-    return Figure.of(figure, f"Histograms of random pairs' cosines. {' | '.join(said)} of pairs.")
+        axis.spines["left"].set_visible(False)
+        axis.tick_params(labelbottom=axis is axes[-1])
+        said.append(f"{name}: ".lstrip(": ") + "; ".join(words for _, words in lines))
+    axes[-1].set_xlabel("cosine similarity of two items from different sources")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=13)
+    return Figure.of(figure, f"Histograms of random pairs' cosines. {'. '.join(said)}.")
 
 
 @styled
@@ -428,45 +401,47 @@ def heat_maps(
 
     Introduced in notebook 1.
     """
-    _same_length(images=images, maps=maps, titles=titles)
+    _check(images=images, maps=maps, titles=titles)
     films = np.ndim(maps[0]) == 3
-    times = max(len(part) for part in maps) if films else 1
-    rows, columns = (2 * len(maps), times) if films else (1, 2 * len(maps))
-    figure, axes = new_figure(2.3 * columns + 1, 1.75 * rows + 0.7 if films else 3.2, rows, columns)
-    low, high = min(part.min() for part in maps), max(part.max() for part in maps)
-    signed = low < 0
-    limits = {"vmin": -max(high, -low), "vmax": max(high, -low), "cmap": "PuOr_r"}
-    limits = limits if signed else {"vmin": 0, "vmax": high, "cmap": "magma"}
-    said = []
-    for axis in axes.ravel():
-        axis.axis("off")
-    for i, (image, part, title) in enumerate(zip(images, maps, titles, strict=True)):
-        parts = part if films else part[None]
-        for time, places in enumerate(parts):
-            step = len(image) // len(parts) if films else 1
-            frame = image[time * step + step // 2] if films else image
-            picture, heat = axes[2 * i : 2 * i + 2, time] if films else axes[0, 2 * i : 2 * i + 2]
-            picture.imshow(frame)
-            shown = heat.imshow(places, interpolation="nearest", **limits)
-            heat.set_box_aspect(np.shape(frame)[0] / np.shape(frame)[1])
-            heat.set_aspect("auto")
-            heat.set_title(f"sum {places.sum():.3f}", fontsize=11, loc="center", pad=3)
-            if not films or time == 0:
-                picture.set_title(title, loc="left" if films else "center", pad=4)
-        place = [x + 1 for x in np.unravel_index(parts.argmax(), parts.shape)]
-        where = f"time {place[0]}, " * films + f"row {place[1]}, column {place[2]}"
-        said.append(f"{title}: most from {where} of {' x '.join(map(str, part.shape))}")
-    figure.colorbar(shown, ax=axes, shrink=0.8, label="contribution to the cosine")
-    what = "Films" if films else "Pictures"
-    alt = f"{what} and heat maps of what each place contributes to a cosine of {cosine:.2f}. "
-    return Figure.of(figure, f"{alt}{'; '.join(said)}.", photo=True)
+    frames, parts = [], [part if films else part[None] for part in maps]
+    for image, part in zip(images, parts, strict=True):
+        step = len(image) // len(part) if films else 1
+        frames.append(image[step // 2 :: step][: len(part)] if films else [image])
+    times = max(map(len, parts))
+    rows, columns = (len(maps), 2 * times) if films else (-(-len(maps) // 2), min(4, 2 * len(maps)))
+    tall = np.shape(frames[0][0])[0] / np.shape(frames[0][0])[1]
+    figure = new_figure(2.3 * columns + 1, (2.3 * tall + 0.6) * rows)
+    axes = figure.subplots(rows, columns, squeeze=False).reshape(len(parts), -1)
+    low, high = min(part.min() for part in parts), max(part.max() for part in parts)
+    limits, said = {"vmin": 0, "vmax": high, "cmap": "magma"}, []
+    if low < 0:
+        limits = {"vmin": -max(high, -low), "vmax": max(high, -low), "cmap": "PuOr_r"}
+    for row, shown, part, title in zip(axes, frames, parts, titles, strict=True):
+        for axis in row:
+            axis.axis("off")
+        for time, (frame, heat) in enumerate(zip(shown, part, strict=True)):
+            row[time].imshow(frame)
+            drawn = row[times + time].imshow(heat, aspect="auto", **limits)
+            row[times + time].set_box_aspect(tall)
+            row[times + time].set_title(f"sum {heat.sum():.3f}", fontsize=11, loc="center", pad=3)
+        row[0].set_title(title, fontsize=12, pad=4)
+        time, y, x = (int(i) + 1 for i in np.unravel_index(part.argmax(), part.shape))
+        where = f"time {time}, " * films + f"row {y}, column {x}"
+        said.append(f"{title}: most from {where} of {' x '.join(map(str, part.shape[-2:]))}")
+    figure.colorbar(drawn, ax=axes, shrink=0.8, label="contribution to the cosine")
+    alt = f"{'Films' if films else 'Pictures'} and heat maps of what each place contributes"
+    return Figure.of(figure, f"{alt} to a cosine of {cosine:.2f}. {'; '.join(said)}.", photo=True)
 
 
 @styled
 def map_2d(
-    points: np.ndarray, catalog, title: str = "", side: int = 40, thumbnails: Sequence = (),
+    points: np.ndarray,
+    catalog,
+    title: str = "",
+    side: int = 40,
+    thumbnails: Sequence = (),
     frames: str = "label",
-) -> Figure:  # fmt: skip
+) -> Figure:
     """Show items as thumbnails at their places on a plane, framed by what they are.
 
     Args:
@@ -479,43 +454,42 @@ def map_2d(
 
     Introduced in notebook 1.
     """
-    _same_length(points=points, items=catalog, thumbnails=thumbnails if len(thumbnails) else points)
-    if frames not in ("label", "kind"):
-        raise ValueError(f"frames is {frames!r}; it may be 'label' or 'kind'.")
-    figure, axes = new_figure(10.5, 6.6, 1)
-    axis, legend = axes[0, 0], {}
+    _check(points=points, items=catalog, thumbnails=thumbnails if len(thumbnails) else points)
+    figure, axis = _axes(10.5, 6.6, xticks=[], yticks=[], title=title)
     axis.scatter(*points.T, alpha=0)
+    legend, said = {}, {}
     for i, (point, item) in enumerate(zip(points, catalog, strict=True)):
         small = thumbnails[i] if len(thumbnails) else read_image(item.path, draft_side=2 * side)
         small = small.copy()
         small.thumbnail((side, side))
-        color, line = label_color(item.label), "-"
+        name, color, line = item.label, label_color(item.label), "-"
         if frames == "kind":
-            color, line = KIND_FRAMES[item.kind]
+            name, (color, line) = item.kind, KIND_FRAMES[item.kind]
+        said.setdefault(name, []).append(point)
+        name = name if color != GREY else "all others"
         frame = {"edgecolor": color, "linestyle": line, "linewidth": 2, "boxstyle": "square"}
         axis.add_artist(AnnotationBbox(OffsetImage(small), point, pad=0.1, bboxprops=frame))
-        name = item.kind if frames == "kind" else item.label if color != GREY else "all others"
         legend[name] = Line2D([], [], color=color, linestyle=line, linewidth=3, label=name)
-    axis.set(xticks=[], yticks=[], title=title)
     axis.margins(0.06)
     axis.spines[["left", "bottom"]].set_visible(False)
-    _legend_right(
-        axis, handles=sorted(legend.values(), key=lambda x: x.get_label() == "all others")
-    )
-    said = ", ".join(
-        f"{name} around ({x:.1f}, {y:.1f})"
-        for name in dict.fromkeys(getattr(item, frames) for item in catalog)
-        for x, y in [points[[getattr(item, frames) == name for item in catalog]].mean(axis=0)]
-    )
-    text = f"Map of {len(catalog)} thumbnails."
-    return Figure.of(figure, f"{text} Middle of each {frames}: {said}.", photo=True, text=text)
+    _legend(axis, handles=sorted(legend.values(), key=lambda x: x.get_label() == "all others"))
+    text, middles = f"Map of {len(points)} thumbnails.", {x: np.mean(y, 0) for x, y in said.items()}
+    around = ", ".join(f"{name} around ({x:.1f}, {y:.1f})" for name, (x, y) in middles.items())
+    return Figure.of(figure, f"{text} Middle of each {frames}: {around}.", photo=True, text=text)
 
 
 @styled
 def lines(
-    x, ys: Mapping[str, np.ndarray], xlabel: str = "", ylabel: str = "", title: str = "",
-    alt: str = "", logx: bool = False, logy: bool = False, marks: Mapping[str, float] | None = None,
-) -> Figure:  # fmt: skip
+    x: np.ndarray | Mapping[str, np.ndarray],
+    ys: Mapping[str, np.ndarray],
+    xlabel: str = "",
+    ylabel: str = "",
+    title: str = "",
+    alt: str = "",
+    logx: bool = False,
+    logy: bool = False,
+    marks: Mapping[str, float] | None = None,
+) -> Figure:
     """Show any number of named curves over one axis.
 
     Args:
@@ -531,33 +505,30 @@ def lines(
 
     Introduced in notebook 3.
     """
-    _same_length(curves=ys)
-    figure, axes = new_figure(9.5, 3.6, 1)
-    axis, said = axes[0, 0], []
+    _check(curves=ys)
+    figure, axis = _axes(9.5, 3.7, xlabel=xlabel, ylabel=ylabel, title=title)
+    said, marks = [], marks or {}
     for i, (name, y) in enumerate(ys.items()):
-        mine, y = np.asarray(x[name] if isinstance(x, Mapping) else x), np.asarray(y, dtype=float)
-        _same_length(places=mine, values=y)
-        marker = "os^Dv*Ph"[i % 8] if len(mine) <= 20 else ""
-        style = DASHES[(i + i // 8) % 4]
-        axis.plot(mine, y, style, marker=marker, color=COLORS[i % 8], linewidth=2, label=name)
+        at, y = np.asarray(x[name] if isinstance(x, Mapping) else x), np.asarray(y, dtype=float)
+        _check(places=at, values=y)
+        dash, marker = ("-", "--", "-.", ":")[(i + i // 8) % 4], "os^Dv*Ph"[i % 8]
+        look = {"color": COLORS[i % 8], "linewidth": 2, "marker": marker if len(at) < 21 else ""}
+        axis.plot(at, y, dash, label=name, **look)
         if np.isfinite(y).any():
-            most = f"highest at {mine[np.nanargmax(y)]:.4g} with {np.nanmax(y):.3g}"
-            said.append(f"{name} from {y[0]:.3g} to {y[-1]:.3g}, {most}")
-    for words, place in (marks or {}).items():
+            top = f"highest at {at[np.nanargmax(y)]:.4g} with {np.nanmax(y):.3g}"
+            said.append(f"{name} from {y[0]:.3g} to {y[-1]:.3g}, {top}")
+    for i, (words, place) in enumerate(marks.items()):  # the words stand above the axes
         axis.axvline(place, color=DARK, linestyle=":", linewidth=1.5)
-        where = {
-            "transform": axis.get_xaxis_transform(),
-            "rotation": 90,
-            "va": "top",
-            "ha": "right",
-        }
-        axis.text(place, 0.98, words, fontsize=11, **where)
+        up = {"xytext": (0, 4 + 14 * (i % 2)), "textcoords": "offset points", "ha": "center"}
+        axis.annotate(words, (place, 1), xycoords=axis.get_xaxis_transform(), fontsize=11, **up)
         said.append(f"{words} at {place:.4g}")
-    axis.set_xscale("log" if logx else "linear")
-    axis.set_yscale("log" if logy else "linear")
-    axis.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    axis.set_title(title, pad=8 + 15 * min(2, len(marks)))
+    for log, one in ((logx, axis.xaxis), (logy, axis.yaxis)):
+        if log:
+            one.axes.set(**{f"{one.axis_name}scale": "log"})
+            one.set_major_formatter(lambda value, _: f"{value:,.10g}")
     if len(ys) > 1:
-        _legend_right(axis)
+        _legend(axis)
     return Figure.of(figure, alt or f"Curves, {ylabel} over {xlabel}: {'; '.join(said)}.")
 
 
@@ -567,28 +538,34 @@ def waveforms(sounds: Sequence[np.ndarray], titles: Sequence[str], start: float 
 
     Introduced in notebook 3.
     """
-    _same_length(sounds=sounds, titles=titles)
-    figure, axes = new_figure(9.5, 1.6 * len(sounds) + 0.5, len(sounds))
-    most = max(float(np.abs(sound).max(initial=0)) for sound in sounds) or 1.0
-    longest, said = max(len(sound) for sound in sounds) / SAMPLE_RATE, []
-    for axis, sound, title in zip(axes[:, 0], sounds, titles, strict=True):
-        seconds = start + np.arange(len(sound)) / SAMPLE_RATE
-        axis.plot(seconds, sound, color=BLUE, linewidth=0.8)
-        axis.set(xlim=(start, start + longest), ylim=(-1.05 * most, 1.05 * most), title=title)
-        axis.set_ylabel("pressure")
-        peak = np.abs(sound).max(initial=0)
-        said.append(f"{title}: {len(sound) / SAMPLE_RATE:.2f} s, up to {peak:.2f}")
-    axes[-1, 0].set_xlabel("seconds")
+    _check(sounds=sounds, titles=titles)
+    figure, axes = _axes(9.5, 1.6 * len(sounds) + 0.5, len(sounds))
+    longest, peaks = max(map(len, sounds)), [np.abs(sound).max(initial=0) for sound in sounds]
+    ends = {"xlim": (start, start + longest / SAMPLE_RATE), "ylabel": "pressure"}
+    for axis, sound, title in zip(np.ravel(axes), sounds, titles, strict=True):
+        axis.plot(start + np.arange(len(sound)) / SAMPLE_RATE, sound, color=BLUE, linewidth=0.8)
+        axis.set(ylim=(-1.05 * (max(peaks) or 1), 1.05 * (max(peaks) or 1)), title=title, **ends)
+    axis.set_xlabel("seconds")
+    seconds = [len(sound) / SAMPLE_RATE for sound in sounds]
+    said = [
+        f"{t}: {s:.2f} s, up to {p:.2f}" for t, s, p in zip(titles, seconds, peaks, strict=True)
+    ]
     return Figure.of(figure, f"Waveforms. {'; '.join(said)}.")
 
 
 @styled
 def spectrograms(
-    images: Sequence[np.ndarray], titles: Sequence[str], alt: str = "",
-    hertz: np.ndarray | None = None, pitch: np.ndarray | None = None,
-    unit: str | Sequence[str] = "dB", signed: bool = False, xlabel: str = "seconds",
-    ylabel: str = "hertz", width: float | None = None,
-) -> Figure:  # fmt: skip
+    images: Sequence[np.ndarray],
+    titles: Sequence[str],
+    alt: str = "",
+    hertz: np.ndarray | None = None,
+    pitch: np.ndarray | None = None,
+    unit: str | Sequence[str] = "dB",
+    signed: bool = False,
+    xlabel: str = "seconds",
+    ylabel: str = "hertz",
+    width: float | None = None,
+) -> Figure:
     """Show spectrograms beside each other, low frequencies at the bottom.
 
     Args:
@@ -605,42 +582,33 @@ def spectrograms(
 
     Introduced in notebook 3.
     """
-    _same_length(spectrograms=images, titles=titles)
-    own = signed or not isinstance(unit, str)
     units = [unit] * len(images) if isinstance(unit, str) else list(unit)
-    _same_length(spectrograms=images, units=units)
-    figure, axes = new_figure(min(12, 4.3 * len(images) + 0.9), 3.6, 1, len(images))
+    _check(spectrograms=images, titles=titles, units=units)
+    own, said = signed or not isinstance(unit, str), []
+    figure, axes = _axes(min(12, 4.3 * len(images) + 0.9), 3.6, 1, len(images), ylabel=ylabel)
+    axes = np.ravel(axes)
     low, high = (f([f(image) for image in images]) for f in (np.nanmin, np.nanmax))
-    for axis, image, title, mine in zip(axes[0], images, titles, units, strict=True):
-        if hertz is not None and len(hertz) != len(image):
-            raise ValueError(
-                f"{title!r} has {len(image)} rows and `hertz` {len(hertz)} frequencies; "
-                "each row needs its own."
-            )
-        look = {} if own else {"vmin": low, "vmax": high}
-        if signed and axis is axes[0, -1]:
+    for axis, image, title, label in zip(axes, images, titles, units, strict=True):
+        if hertz is not None:
+            _check(rows=image, frequencies=hertz)
+            at = [x for x in (250, 500, 1000, 2000, 4000) if hertz[0] <= x <= hertz[-1]]
+            axis.set_yticks(_row_of(hertz, at), [f"{x:g}".replace("000", "k") for x in at])
+        look = {"cmap": "magma"} if own else {"cmap": "magma", "vmin": low, "vmax": high}
+        if signed and axis is axes[-1]:
             most = np.nanmax(np.abs(image))
             look = {"cmap": "PuOr_r", "vmin": -most, "vmax": most}
-        extent = (0, width or np.shape(image)[1] / 100, 0, len(image))
-        look = {"cmap": "magma", "interpolation": "nearest", **look}
-        shown = axis.imshow(image, origin="lower", aspect="auto", extent=extent, **look)
+        ends, fast = (0, width or np.shape(image)[1] / 100, 0, len(image)), "nearest"
+        look |= {"origin": "lower", "aspect": "auto", "extent": ends, "interpolation": fast}
+        shown = axis.imshow(image, **look)
         axis.set(title=title, xlabel=xlabel)
-        if hertz is not None:
-            at = [x for x in (250, 500, 1000, 2000, 4000) if hertz[0] <= x <= hertz[-1]]
-            names = [f"{x // 1000}k" if x >= 1000 else str(x) for x in at]
-            axis.set_yticks(_row_of(hertz, at), names)
-        if own:
-            figure.colorbar(shown, ax=axis, label=mine)
-    axes[0, 0].set_ylabel(ylabel)
-    if not own:
-        figure.colorbar(shown, ax=axes, label=unit)
+        if own or axis is axes[-1]:
+            figure.colorbar(shown, ax=axis if own else axes, label=label)
+        said.append(f"{title}, {' x '.join(map(str, np.shape(image)))}")
     if pitch is not None:
         voiced = np.flatnonzero(np.nan_to_num(pitch) > 0)
-        rows = _row_of(hertz, np.asarray(pitch)[voiced])
-        look = {"color": "#00E5FF", "markersize": 6, "markeredgecolor": "black"}
-        axes[0, 0].plot((voiced + 0.5) / 100, rows, "o", markeredgewidth=0.6, **look)
-    sizes = [f"{title}, {' x '.join(map(str, np.shape(x)))}" for title, x in zip(titles, images, strict=True)]
-    return Figure.of(figure, alt or f"Spectrograms: {'; '.join(sizes)}.", photo=True)
+        look = {"color": "#00E5FF", "markersize": 6, "mec": "black", "mew": 0.6}
+        axes[0].plot((voiced + 0.5) / 100, _row_of(hertz, np.asarray(pitch)[voiced]), "o", **look)
+    return Figure.of(figure, alt or f"Spectrograms: {'; '.join(said)}.", photo=True)
 
 
 def _row_of(hertz: np.ndarray, frequencies) -> np.ndarray:
@@ -654,18 +622,16 @@ def dots(values: np.ndarray, labels: Sequence[str], xlabel: str = "", title: str
 
     Introduced in notebook 3.
     """
-    _same_length(values=values, labels=labels)
+    _check(values=values, labels=labels)
     values, labels = np.asarray(values, dtype=float), np.asarray(labels)
     names, said = list(dict.fromkeys(labels.tolist())), []
-    figure, axes = new_figure(9.5, 0.7 * len(names) + 1.2, 1)
-    axis = axes[0, 0]
+    figure, axis = _axes(9.5, 0.7 * len(names) + 1.2, xlabel=xlabel, title=title)
     for row, label in enumerate(names):
-        mine = values[labels == label]
-        look = {"color": label_color(label), "markersize": 9, "alpha": 0.65}
-        axis.plot(mine, np.full(len(mine), row), "os^D"[row % 4], markeredgecolor=DARK, **look)
+        mine, look = values[labels == label], {"markersize": 9, "alpha": 0.65, "mec": DARK}
+        axis.plot(mine, [row] * len(mine), "os^D"[row % 4], color=label_color(label), **look)
         said.append(f"{label} from {mine.min():.0f} to {mine.max():.0f}")
     axis.set_yticks(range(len(names)), names)
-    axis.set(ylim=(-0.6, len(names) - 0.4), xlabel=xlabel, title=title)
+    axis.set_ylim(-0.6, len(names) - 0.4)
     return Figure.of(figure, f"Dots, {xlabel}: {'; '.join(said)}.")
 
 
@@ -673,64 +639,52 @@ def dots(values: np.ndarray, labels: Sequence[str], xlabel: str = "", title: str
 def film_strip(
     frames: Sequence[np.ndarray], times: Sequence[float], title: str = "", alt: str = ""
 ) -> Figure:
-    """Show frames beside each other, each with its second.
+    """Show frames, uint8 RGB of shape (height, width, 3), beside each other with their seconds.
 
-    Args:
-        frames: uint8 RGB, (height, width, 3) each.
-        times: the second of each frame.
-        title: a line above.
-        alt: what the film shows, in words.
+    `alt` says what the film shows.
 
     Introduced in notebook 2.
     """
-    _same_length(frames=frames, times=times)
+    _check(frames=frames, times=times)
     columns = min(8, len(frames))
-    rows = -(-len(frames) // columns)
-    tall = max(frame.shape[0] / frame.shape[1] for frame in frames)
-    figure, axes = new_figure(1.5 * columns, (1.5 * tall + 0.3) * rows, rows, columns)
-    for axis in axes.ravel():
+    rows, tall = -(-len(frames) // columns), max(len(frame) / len(frame[0]) for frame in frames)
+    figure = new_figure(1.5 * columns, (1.5 * tall + 0.3) * rows)
+    for i, axis in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
         axis.axis("off")
-    for axis, frame, time in zip(axes.ravel(), frames, times, strict=False):
-        axis.imshow(frame)
-        axis.set_title(f"{time:.2f} s", fontsize=11, loc="center", pad=2)
-    if title:
-        figure.suptitle(title, fontsize=13, x=0.01, ha="left")
-    said = f"{len(frames)} frames from second {times[0]:.2f} to {times[-1]:.2f}. {title}. {alt}"
-    said = said.replace(". . ", ". ").rstrip(". ") + "."
+        if i < len(frames):
+            axis.imshow(frames[i])
+            axis.set_title(f"{times[i]:.2f} s", fontsize=11, loc="center", pad=2)
+    figure.suptitle(title, fontsize=13, x=0.01, ha="left")
+    said = f"{len(frames)} frames from second {times[0]:.2f} to {times[-1]:.2f}"
+    said = ". ".join(words.rstrip(".") for words in (said, title, alt) if words) + "."
     return Figure.of(figure, f"Film strip: {said}", photo=True, text=f"[film strip] {said}")
 
 
 @styled
 def kernel_in_time(frames: np.ndarray, at: int, span: int = 3) -> Figure:
-    """Draw a clip as a stack of frames and mark where a 3-D kernel lies.
+    """Draw a clip, uint8 of shape (t, height, width, 3), as a stack of frames under a 3-D kernel.
 
-    Args:
-        frames: uint8 RGB of shape (t, height, width, 3).
-        at: the first frame under the kernel.
-        span: how many frames it covers at once.
+    The kernel covers `span` frames from frame `at` on.
 
     Introduced in notebook 2.
     """
-    _same_length(frames=frames)
+    _check(frames=frames)
     count, height, width = frames.shape[:3]
-    figure, axes = new_figure(6.6, 2.6, 1)
-    axis, step = axes[0, 0], 0.55 * width  # each frame covers the left part of the one behind it
-    for i in reversed(range(count)):
-        x, y, layer = i * step, -0.1 * i * height, 3 * (count - i)
-        axis.imshow(frames[i], extent=(x, x + width, y + height, y), zorder=layer)
-        inside = at <= i < at + span
-        edge = {"edgecolor": ORANGE, "linewidth": 3} if inside else {"edgecolor": "white"}
-        axis.add_patch(Rectangle((x, y), width, height, fill=False, zorder=layer + 1, **edge))
+    figure, axis = _axes(6.6, 2.6)
+    for i in reversed(range(count)):  # each frame covers the left part of the one behind it
+        x, y, inside = 0.55 * width * i, -0.1 * height * i, at <= i < at + span
+        axis.imshow(frames[i], extent=(x, x + width, y + height, y), zorder=3 * (count - i))
+        look = {"fill": False, "edgecolor": ORANGE if inside else "white", "linewidth": 3}
+        axis.add_patch(Rectangle((x, y), width, height, zorder=3 * (count - i) + 1, **look))
         if inside:
+            look = {"facecolor": ORANGE, "edgecolor": DARK, "zorder": 3 * (count - i) + 2}
             place, side = (x + 0.62 * width, y + 0.4 * height), 0.3 * width
-            look = {"facecolor": ORANGE, "edgecolor": DARK, "alpha": 0.85, "zorder": layer + 2}
             axis.add_patch(Rectangle(place, side, side, **look))
-    end = (count - 1) * step + width
-    axis.annotate("", (end, 1.12 * height), (0, 1.12 * height), arrowprops={"arrowstyle": "->"})
+    end = (0.55 * count + 0.45) * width
+    _arrow(axis, (0, 1.12 * height), (end, 1.12 * height))
     axis.text(0, 1.2 * height, "time", va="top")
-    axis.set_xlim(-0.05 * width, end + 0.05 * width)
-    axis.set_ylim(1.5 * height, -0.1 * count * height)
-    axis.set_aspect("equal")
+    ends = (-0.05 * width, end + 0.05 * width), (1.5 * height, -0.1 * count * height)
+    axis.set(xlim=ends[0], ylim=ends[1], aspect="equal")
     axis.axis("off")
     alt = f"{count} frames, one behind the other; a kernel covers frames {at + 1} to {at + span}."
     return Figure.of(figure, alt)
@@ -738,9 +692,11 @@ def kernel_in_time(frames: np.ndarray, at: int, span: int = 3) -> Figure:
 
 @styled
 def diagram(
-    boxes: Mapping[str, tuple[float, float, str]], arrows: Sequence[tuple[str, str, str]],
-    alt: str = "", size: tuple[float, float] = (10, 4.2),
-) -> Figure:  # fmt: skip
+    boxes: Mapping[str, tuple[float, float, str]],
+    arrows: Sequence[tuple[str, str, str]],
+    alt: str = "",
+    size: tuple[float, float] = (10, 4.2),
+) -> Figure:
     """Draw boxes and what flows between them.
 
     Args:
@@ -751,27 +707,24 @@ def diagram(
 
     Introduced in notebook 4.
     """
-    _same_length(boxes=boxes)
-    figure, axes = new_figure(*size, 1)
-    axis, wide, high = axes[0, 0], 0.21, 0.22
+    _check(boxes=boxes)
+    figure, axis = _axes(*size, xlim=(0, 1), ylim=(0, 1))
     axis.axis("off")
-    axis.set(xlim=(0, 1), ylim=(0, 1))
+    half, middle = np.array([0.105, 0.11]), {"ha": "center", "va": "center", "color": DARK}
     for name, (x, y, more) in boxes.items():
-        _box(axis, x - wide / 2, y - high / 2, wide, high)
-        middle = {"ha": "center", "va": "center", "color": DARK}
+        _box(axis, x - half[0], y - half[1], *(2 * half))
         axis.text(x, y + 0.04 * bool(more), name, fontweight="bold", **middle)
         axis.text(x, y - 0.05, more, fontsize=11, **middle)
     for start, end, label in arrows:
-        if missing := [name for name in (start, end) if name not in boxes]:
-            raise ValueError(f"An arrow names {missing[0]!r}; the boxes are {', '.join(boxes)}.")
-        (x0, y0, _), (x1, y1, _) = boxes[start], boxes[end]
-        flat = abs(x1 - x0) > abs(y1 - y0)
-        dx, dy = (np.sign(x1 - x0) * wide / 2, 0) if flat else (0, np.sign(y1 - y0) * high / 2)
-        arrow = {"arrowstyle": "-|>", "color": DARK, "linewidth": 1.8, "mutation_scale": 16}
-        axis.annotate("", (x1 - dx, y1 - dy), (x0 + dx, y0 + dy), arrowprops=arrow)
-        x, y = (x0 + x1) / 2, (y0 + y1) / 2
+        if missing := {start, end} - set(boxes):
+            raise ValueError(f"An arrow names {missing.pop()!r}; boxes: {', '.join(boxes)}.")
+        a, b = np.array(boxes[start][:2]), np.array(boxes[end][:2])
+        flat = abs(b - a)[0] > abs(b - a)[1]
+        out = np.sign(b - a) * half * ((1, 0) if flat else (0, 1))
+        _arrow(axis, tuple(a + out), tuple(b - out))
+        x, y = (a + b) / 2 + ((0, 0.02) if flat else (0.012, 0))
         place = {"ha": "center", "va": "bottom"} if flat else {"ha": "left", "va": "center"}
-        axis.text(x if flat else x + 0.012, y + 0.02 * flat, label, fontsize=11, **place)
+        axis.text(x, y, label, fontsize=11, **place)
     said = [f"{name} ({more})" if more else name for name, (_, _, more) in boxes.items()]
     flows = [f"{start} to {end}: {label}" for start, end, label in arrows]
     return Figure.of(figure, alt or f"Boxes {', '.join(said)}. Arrows {'; '.join(flows)}.")
