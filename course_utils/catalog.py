@@ -15,10 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from course_utils.media import ADDED, FORMATS, MediaError, displayable, moves
+from course_utils.media import ADDED, FORMATS, WORDS, MediaError, displayable, moves
 from course_utils.session import DATA
 
-WORDS = {"image": "picture", "video": "video", "audio": "sound"}
 # What systems put into people's folders: thumbnails, deleted files, notes of their own.
 SYSTEM = re.compile(
     r"\.|(@eadir|#?@?recycled?|\$recycle\.bin|__macosx|lost\+found|system volume information"
@@ -109,11 +108,11 @@ class Catalog:
                 raise ValueError(f"{file.name} lacks the column(s) {', '.join(missing)}.")
             values = {name: known[name] for name in fields}
             values["tags"] = tuple(tag for tag in values["tags"].split(";") if tag)
+            folder, _, name = values["path"].rpartition("/")
             path = values["path"] = file.parent / values["path"]
-            folder = str(path.parent)
             if folder not in there:  # looked into once: asking for each file takes long
-                there[folder] = {x.name for x in os.scandir(folder)} if path.parent.is_dir() else ()
-            if path.name not in there[folder] and not path.is_file():
+                there[folder] = _names(path.parent)
+            if name not in there[folder] and not path.is_file():
                 raise ValueError(
                     f"{file.name} names {str(path)!r}, which is not there; "
                     "fetch the project's data/ folder again."
@@ -273,6 +272,13 @@ class Catalog:
 def _values(item: Item, attribute: str) -> set[str]:
     value = getattr(item, attribute)
     return set(value) if isinstance(value, tuple) else {str(value)}
+
+
+def _names(folder: Path) -> set[str]:
+    try:
+        return {entry.name for entry in os.scandir(folder)}
+    except OSError:
+        return set()
 
 
 def _taken_for(path: Path) -> str:

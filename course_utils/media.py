@@ -38,9 +38,7 @@ MARGIN = 1.0  # seconds: how far before the wanted moment reading begins, how mu
 HAIR = 1e-4  # seconds: timestamps are rounded, some to whole milliseconds
 
 # Formats that Pillow decodes by itself, so that a file never starts another program.
-PICTURES = [
-    *("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "MPO", "JPEG2000", "AVIF"),
-]
+PICTURES = "JPEG PNG WEBP GIF BMP DIB TIFF PPM MPO JPEG2000 AVIF".split()
 # Formats that Pillow reads once a package is installed: what it then calls them, the package's
 # module and name, the files' suffixes, and how they begin.
 ADDED = {
@@ -53,30 +51,33 @@ ADDED = {
     ),
     "JPEG XL": ("JXL", "pillow_jxl", "pillow-jxl-plugin", (".jxl",), rb"\xff\x0a|.{4}JXL "),
 }
-
-# The one list of formats: what a folder's files are taken for.
-FORMATS = {
-    "image": (
-        *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".bmp"),
-        *(".dib", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".avif"),
-        *(x for _, module, _, suffixes, _ in ADDED.values() if find_spec(module) for x in suffixes),
-    ),
-    "video": (
-        *(".mp4", ".m4v", ".mov", ".qt", ".webm", ".mkv", ".avi", ".mpg", ".mpeg", ".m2v", ".vob"),
-        *(".wmv", ".flv", ".f4v", ".3gp", ".3g2", ".mts", ".m2ts", ".ogv", ".mxf", ".dv"),
-    ),
-    "audio": (
-        *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".m4a", ".m4b", ".aac"),
-        *(".ac3", ".aif", ".aiff", ".aifc", ".wma", ".caf", ".mka", ".weba", ".w64", ".au"),
-        *(".amr",),
-    ),
-}
-
 # What FFmpeg may take a file for: media only, no playlist that could lead to other files.
 CONTAINERS = (
-    "mov,mp4,matroska,webm,avi,mp3,wav,flac,ogg,aac,asf,mpegts,mpeg,flv,aiff,amr,caf,w64,ac3,3gp,au,"
-    "gif,apng,h264,hevc,m4v,mpegvideo,mjpeg,dv,mxf"
+    "mov,mp4,matroska,webm,avi,mp3,wav,flac,ogg,aac,asf,mpegts,mpeg,flv,aiff,amr,caf,w64,ac3,3gp,"
+    "au,gif,apng,h264,hevc,m4v,mpegvideo,mjpeg,dv,mxf"
 )
+# The one list of formats: what a file in a folder is taken for.
+FORMATS = {
+    "image": tuple(
+        ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .gif .bmp .dib .tif .tiff .ppm .pgm .pbm .pnm "
+        ".jp2 .avif".split()
+        + [x for _, module, _, suffixes, _ in ADDED.values() if find_spec(module) for x in suffixes]
+    ),
+    "video": tuple(
+        ".mp4 .m4v .mov .qt .webm .mkv .avi .mpg .mpeg .m2v .vob .wmv .flv .f4v .3gp .3g2 .mts "
+        ".m2ts .ogv .mxf .dv".split()
+    ),
+    "audio": tuple(
+        ".wav .flac .ogg .oga .opus .mp3 .mp2 .m4a .m4b .aac .ac3 .aif .aiff .aifc .wma .caf .mka "
+        ".weba .w64 .au .amr".split()
+    ),
+}
+REMEDY = {
+    "image": "open it in a picture program and save it as JPEG or PNG",
+    "video": "copy it again or convert it to MP4 (H.264)",
+    "audio": "copy it again or convert it to WAV",
+}
+WORDS = {"image": "picture", "video": "video", "audio": "sound"}
 
 # `read_image` has limits and words of its own. Pillow would warn from 89 million pixels on, and
 # call a picture damaged for more than 1 MB of text.
@@ -108,10 +109,7 @@ class NoSoundError(MediaError):
 
 
 def one_error(errors: list[MediaError], total: int) -> MediaError:
-    """Return one error for all unusable ones of `total` files.
-
-    Introduced in notebook 1.
-    """
+    """Return one error for all unusable ones of `total` files."""
     if len(errors) == 1:
         return errors[0]
     listed = "\n".join(f"  {error}" for error in errors)
@@ -139,38 +137,32 @@ def check_file(path: str | Path) -> Path:
 
     Raises:
         MediaError: it is missing, a folder, empty, unreadable, or a link that leads nowhere.
-
-    Introduced in notebook 1.
     """
+    path = Path(path)
     try:
-        status = Path(path).stat()
+        status = path.stat()
         if stat.S_ISREG(status.st_mode):
-            with Path(path).open("rb"):
-                pass
+            path.open("rb").close()
     except FileNotFoundError:
-        if Path(path).is_symlink():
+        if path.is_symlink():
             raise MediaError(path, "is a link to a file that is gone", "copy the file") from None
-        raise MediaError(
-            path, "does not exist", "check the spelling and the folder you are in"
-        ) from None
+        advice = "check the spelling and the folder you are in"
+        raise MediaError(path, "does not exist", advice) from None
     except PermissionError:
         raise MediaError(path, "may not be read by you", "change its permissions") from None
     except (OSError, ValueError, RuntimeError) as error:
-        if getattr(error, "errno", None) == errno.ELOOP:
-            raise MediaError(
-                path, "is a link that leads back to itself", "delete it and copy the real file"
-            ) from None
         reason = getattr(error, "strerror", None) or error
+        if getattr(error, "errno", None) == errno.ELOOP:
+            reason = "it is a link that leads back to itself"
         raise MediaError(path, f"cannot be opened ({reason})", "rename or copy the file") from None
     if stat.S_ISDIR(status.st_mode):
-        raise MediaError(
-            path, "is a folder, not a file", "use Catalog.from_folder to take all files in it"
-        )
+        advice = "use Catalog.from_folder to take all files in it"
+        raise MediaError(path, "is a folder, not a file", advice)
     if not stat.S_ISREG(status.st_mode):
         raise MediaError(path, "is not an ordinary file", "copy its content into a file")
     if status.st_size == 0:
         raise MediaError(path, "is empty (0 bytes)", "copy or download it again")
-    return Path(path)
+    return path
 
 
 def kind_of(path: str | Path) -> str:
@@ -192,24 +184,18 @@ def kind_of(path: str | Path) -> str:
         raise
     except Exception:  # not a picture; Pillow says so in many ways
         pass
-    try:
-        with _opened(path, "film or sound") as (container, _):
-            if _film(container):
-                return "video"
-            if container.streams.audio:
-                return "audio"
-    except MediaError:
-        pass
+    with suppress(MediaError), _opened(path, "video") as (container, _):
+        if _film(container):
+            return "video"
+        if container.streams.audio:
+            return "audio"
     # Nothing that is known: the reader for which it is named says why, in words, or knows better.
     for kind, read in (("image", read_image), ("video", video_seconds), ("audio", read_waveform)):
         if path.suffix.lower() in FORMATS[kind]:
             read(path)
             return kind
-    raise MediaError(
-        path,
-        "is neither a picture nor a video nor a sound that can be read here",
-        "save it as JPEG, MP4 or WAV",
-    )
+    what = "is neither a picture nor a video nor a sound that can be read here"
+    raise MediaError(path, what, "save it as JPEG, MP4 or WAV")
 
 
 def moves(path: Path) -> bool:
@@ -227,17 +213,16 @@ def read_image(path: str | Path, *, draft_side: int | None = None) -> Image.Imag
 
     Photos are turned as their EXIF data says; greyscale, palette, CMYK and 16-bit pictures are
     converted; of an animation the first frame is taken. Transparency is laid on white, or on grey
-    if the picture would vanish in the white. Whole or real numbers without a range of their own,
-    as cameras in laboratories write them, are stretched from their darkest to their brightest
-    thousandth.
+    where the picture would vanish in the white. Numbers of more than 8 bits are stretched to the
+    range that the file states, or else to where nearly all of them lie.
 
     Args:
         path: a JPEG, PNG, WebP, GIF, BMP, TIFF, PPM, JPEG 2000 or AVIF file; with pillow-heif
             installed also HEIC.
         draft_side: if given, a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size (the JPEG
             decoder does this almost for free), as long as its short side stays at least this
-            many pixels. A large photo is then read several times as fast. JPEGs of more than 150
-            million pixels are always read in this way.
+            many pixels. A large photo is then read several times as fast. A JPEG of more than 150
+            million pixels is always read in this way.
 
     Returns:
         A `PIL.Image.Image` of mode RGB, width x height pixels, values 0 to 255.
@@ -249,25 +234,19 @@ def read_image(path: str | Path, *, draft_side: int | None = None) -> Image.Imag
     Introduced in notebook 1.
     """
     path = check_file(path)
-    too_large = MediaError(
-        path,
-        f"has more than {MAX_PIXELS // 10**6} million pixels",
-        "save a smaller copy and use that",
-    )
+    too_large = f"has more than {MAX_PIXELS // 10**6} million pixels"
+    too_large = MediaError(path, too_large, "save a smaller copy and use that")
     try:
         with _picture(path) as picture:
-            width, height = picture.size
-            if max(width, height) > MAX_ASPECT * min(width, height):
-                raise MediaError(
-                    path,
-                    f"is a strip of {width} x {height} pixels",
-                    f"crop it: the long side may be at most {MAX_ASPECT} times the short one",
-                )
-            if width * height <= MAX_JPEG:
-                least = math.ceil(math.sqrt(width * height / MAX_PIXELS))
-                side = min(draft_side or math.inf, min(width, height) // least)
-                if draft_side or least > 1:
-                    picture.draft("RGB", (side, side))
+            short, long = sorted(picture.size)
+            if long > MAX_ASPECT * short:
+                what = f"is a strip of {picture.width} x {picture.height} pixels"
+                advice = f"crop it: the long side may be at most {MAX_ASPECT} times the short one"
+                raise MediaError(path, what, advice)
+            least = math.ceil(math.sqrt(short * long / MAX_PIXELS))
+            if (draft_side or least > 1) and short * long <= MAX_JPEG:
+                side = min(draft_side or short, short // least)
+                picture.draft("RGB", (side, side))
             if math.prod(picture.size) > MAX_PIXELS:
                 raise too_large
             deep = any(";16" in str(tile[3]) for tile in picture.tile)
@@ -276,26 +255,19 @@ def read_image(path: str | Path, *, draft_side: int | None = None) -> Image.Imag
     except MediaError:
         raise
     except UnidentifiedImageError:
-        raise MediaError(
-            path,
-            "is not a picture that can be read here, whatever its name says",
-            "open it in a picture program and save it as JPEG or PNG",
-        ) from None
+        what = "is not a picture that can be read here, whatever its name says"
+        raise MediaError(path, what, REMEDY["image"]) from None
     except Image.DecompressionBombError:
         raise too_large from None
     except MemoryError:
         raise MediaError(path, "does not fit into memory", "make the picture smaller") from None
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, ...
-        raise MediaError(
-            path, f"is damaged or cut short ({error})", "copy or download it again"
-        ) from None
+        what = f"is damaged or cut short ({error})"
+        raise MediaError(path, what, "copy or download it again") from None
 
 
 def jpeg_bytes(picture: Image.Image, side: int, quality: int = 80) -> bytes:
-    """Return a JPEG copy of `picture` whose longer side is at most `side` pixels.
-
-    Introduced in notebook 1 (the gallery's thumbnails).
-    """
+    """Return a JPEG copy of `picture` whose longer side is at most `side` pixels."""
     small = picture.convert("RGB")
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
@@ -312,11 +284,8 @@ def _picture(path: Path) -> Image.Image:
     for name, (form, module, package, _, begins) in ADDED.items():
         if re.match(begins, start, re.S) and b"avif" not in start:
             if not find_spec(module):
-                raise MediaError(
-                    path,
-                    f"is a {name} photo",
-                    f"save it as JPEG, or install the package {package}",
-                )
+                advice = f"save it as JPEG, or install the package {package}"
+                raise MediaError(path, f"is a {name} photo", advice)
             getattr(import_module(module), "register_heif_opener", lambda: None)()
             known.append(form)
     try:
@@ -337,15 +306,12 @@ def _upright(picture: Image.Image) -> Image.Image:
 
 def _to_rgb(picture: Image.Image, deep: bool) -> Image.Image:
     """Convert any Pillow mode to RGB; `deep` says that its colours have 16 bits in the file."""
-    tags = getattr(picture, "tag_v2", {})
-    if picture.mode == "F" or (picture.mode == "I" and picture.format == "TIFF"):
-        return Image.fromarray(_stretched(picture, (1, 255, 65535), tags)).convert("RGB")
-    if picture.mode[0] == "I":
-        return Image.fromarray(_stretched(picture, (65535,), tags)).convert("RGB")
-    if deep and not picture.has_transparency_data:  # Pillow keeps the upper 8 bits
-        return Image.fromarray(_stretched(picture.convert("RGB"), (255,), tags))
+    free = picture.mode == "F" or (picture.mode == "I" and picture.format == "TIFF")
+    if free or picture.mode[0] == "I":
+        return _stretched(picture, (1, 255, 65535) if free else (65535,)).convert("RGB")
     if not picture.has_transparency_data:
-        return picture.convert("RGB")
+        picture = picture.convert("RGB")
+        return _stretched(picture, (255,)) if deep else picture  # Pillow keeps the upper 8 bits
     picture = picture.convert("RGBA")
     alpha = np.asarray(picture)[..., 3]
     if not alpha.any():  # a forgotten channel: nothing at all would be seen
@@ -357,10 +323,10 @@ def _to_rgb(picture: Image.Image, deep: bool) -> Image.Image:
     return laid.convert("RGB")
 
 
-def _stretched(picture: Image.Image, ranges: tuple[int, ...], tags) -> np.ndarray:
+def _stretched(picture: Image.Image, ranges: tuple[int, ...]) -> Image.Image:
     """Return numbers of an unknown range as 0 to 255.
 
-    The range is what the file says, else one of the usual `ranges` (0 to so much), else, where
+    The range is what the file states, else one of the usual `ranges` (0 to so much), else, where
     nearly all numbers lie within a quarter of that, as 12 bits in 16 do, where they lie.
     """
     values = np.array(picture, dtype=np.float32)
@@ -370,10 +336,11 @@ def _stretched(picture: Image.Image, ranges: tuple[int, ...], tags) -> np.ndarra
     if low == high and some.size:  # a few stars in the dark
         low, high = some.min(), some.max()
     known = [(0, full) for full in ranges if high - low >= full / 4 or high == low]
-    for least, most in ((340, 341), (280, 281)):  # TIFF's SMinSampleValue, MinSampleValue, ...
+    tags = getattr(picture, "tag_v2", {})
+    for least, most in ((280, 281), (340, 341)):  # TIFF's MinSampleValue and SMinSampleValue
         with suppress(TypeError, ValueError, IndexError):
             stated = float(np.ravel(tags.get(least))[0]), float(np.ravel(tags.get(most))[0])
-            if math.log2(stated[1] + 1) not in (16, 32):  # what every file might say
+            if math.log2(stated[1] + 1) not in (16, 32):  # what any file may say
                 known.insert(0, stated)
     for least, most in known:
         if least <= low <= high <= most and least < most:
@@ -382,14 +349,14 @@ def _stretched(picture: Image.Image, ranges: tuple[int, ...], tags) -> np.ndarra
     np.nan_to_num(values, copy=False, nan=low, posinf=high, neginf=low)
     values -= low
     values *= 255 / ((high - low) or 1)
-    return np.rint(values.clip(0, 255, out=values), out=values).astype(np.uint8)
+    return Image.fromarray(np.rint(values.clip(0, 255, out=values), out=values).astype(np.uint8))
 
 
 # ---- films and sounds: FFmpeg ----
 
 
 @contextmanager
-def _opened(path: Path, what: str) -> Iterator[tuple]:
+def _opened(path: Path, kind: str) -> Iterator[tuple]:
     """Open a film or sound with FFmpeg, which sees its content alone and no other file."""
     import av
 
@@ -400,12 +367,8 @@ def _opened(path: Path, what: str) -> Iterator[tuple]:
         try:
             container = av.open(nameless, options=options, metadata_errors="replace")
         except Exception:  # PyAV raises its own errors, OSError, ValueError, ...
-            other = "WAV" if what == "sound" else "MP4 (H.264)"
-            raise MediaError(
-                path,
-                f"is not a {what} that can be read here, or is cut short",
-                f"copy it again or convert it to {other}",
-            ) from None
+            what = f"is not a {WORDS[kind]} that can be read here, or is cut short"
+            raise MediaError(path, what, REMEDY[kind]) from None
         with container:
             yield container, file
 
@@ -419,37 +382,75 @@ def _film(container):
     return None if best is None or best.disposition & covers else best
 
 
-def _packets(container, stream) -> Iterator:
-    """Yield the packets that hold something; at the end None, for what the decoder still has."""
-    import av
+class _Stream:
+    """The moving pictures or the sound of an opened file, with the time that players show."""
 
-    with suppress(av.FFmpegError):  # a reader that gives up; what that means its caller knows
-        for packet in container.demux(stream):
-            if packet.size:  # an empty one means: as before
-                yield packet
-    yield None
+    def __init__(self, path: Path, kind: str, container, file):
+        film, sound = _film(container), container.streams.best("audio")
+        if kind == "video" and film is None:
+            advice = "use a video, or take it as a sound"
+            raise MediaError(path, "has sound but no pictures in it", advice)
+        if kind == "audio" and sound is None:
+            raise NoSoundError(path, "has no sound in it", "use a file with a soundtrack")
+        self.stream = film if kind == "video" else sound
+        self.path, self.container, self.file = path, container, file
+        if self.stream.codec_context is None:
+            raise MediaError(path, f"has {WORDS[kind]} coded in a way unknown here", REMEDY[kind])
+        starts = [
+            x.start_time * x.time_base for x in (film, sound) if x and x.start_time is not None
+        ]
+        self.origin, self.still = float(min(starts, default=0)), 0.0
+        length = float((self.stream.duration or 0) * self.stream.time_base)
+        length = length or (container.duration or 0) / 1e6
+        self.claimed = length if 0 < length < 200 * 3600 else 0.0  # what the file says; 0: nothing
 
+    def seconds(self, stamp: int | None) -> float | None:
+        return None if stamp is None else float(stamp * self.stream.time_base) - self.origin
 
-def _seconds(stamp: int | None, stream, origin: float) -> float | None:
-    return None if stamp is None else float(stamp * stream.time_base) - origin
+    def jump(self, seconds: float) -> bool:
+        """Go to where decoding has to begin for a moment; False if the file does not allow it."""
+        import av
 
+        if self.container.format.name in ("gif", "apng"):  # each frame builds on those before
+            return False
+        moment = int((seconds + self.origin) / self.stream.time_base)
+        with suppress(av.FFmpegError):
+            self.container.seek(moment, stream=self.stream)
+            return True
+        return False
 
-def _origin(container) -> float:
-    """Return the timestamp at which players begin."""
-    streams = [_film(container), *container.streams.audio]
-    starts = [x.start_time * x.time_base for x in streams if x and x.start_time is not None]
-    return float(min(starts, default=0))
+    def packets(self) -> Iterator[tuple]:
+        """Yield (seconds, packet); (None, None) at the end, for what the decoder still holds."""
+        import av
 
+        with suppress(av.FFmpegError):  # a reader that gives up; see `gave_up`
+            for packet in self.container.demux(self.stream):
+                seconds = self.seconds(packet.dts if packet.pts is None else packet.pts)
+                if packet.size:
+                    yield seconds or 0.0, packet
+                elif seconds is not None:  # an empty one means: still the same frame
+                    self.still = seconds
+        yield None, None
 
-def _claimed(container, stream) -> float:
-    """Return how many seconds a file says it lasts; 0 if it says nothing that could be true."""
-    import av
+    def decoded(self, jumped: bool = False) -> Iterator[tuple]:
+        """Yield (seconds, frames) for each packet, with None for frames where it is refused."""
+        import av
 
-    if stream.duration:
-        seconds = float(stream.duration * stream.time_base)
-    else:
-        seconds = (container.duration or 0) / av.time_base
-    return seconds if 0 < seconds < 200 * 3600 else 0.0
+        context, ready = self.stream.codec_context, not jumped
+        context.thread_type, context.thread_count = "AUTO", min(4, os.cpu_count() or 1)
+        for seconds, packet in self.packets():
+            ready = ready or packet is None or packet.is_keyframe
+            if ready:  # else it builds on frames that are not there
+                try:
+                    frames = context.decode(packet)
+                except (av.FFmpegError, ValueError):
+                    frames = None
+                yield seconds, frames
+
+    def gave_up(self, end: float) -> bool:
+        """Return whether reading ended before the end: of the time and of the bytes."""
+        size = self.path.stat().st_size
+        return self.claimed - end > MARGIN and size - self.file.tell() > size / 10
 
 
 # ---- films ----
@@ -477,8 +478,8 @@ def iterate_frames(
         mirrored and stretched the way that the file says.
 
     Raises:
-        MediaError: the file is missing, broken, has no pictures in it, or those of a wanted moment
-            cannot be decoded.
+        MediaError: the file is missing, broken, has no pictures in it, or a wanted moment lies
+            where more than a second cannot be decoded.
         ValueError: `rate` is not positive or `start` is negative.
 
     Source: https://pyav.basswood-io.com
@@ -488,7 +489,7 @@ def iterate_frames(
         raise ValueError(f"start is {start} and rate {rate}; start may be 0, both not negative.")
     path = check_file(path)
     held, since, taken = None, 0.0, 0
-    for until, show, lost in _decoded(path, start):  # `held` is on screen from `since` to `until`
+    for until, show, lost in _shown(path, start):  # `held` is on screen from `since` to `until`
         if held is None:
             if lost and until - start > MARGIN:
                 raise _undecodable(path, start, until)
@@ -524,8 +525,8 @@ def read_frames(
         uint8 RGB of shape (frames, height, width, 3), values 0 to 255.
 
     Raises:
-        MediaError: the file is missing, broken, has no pictures in it, ends before `start`, or
-            the frames would take more than 2 GB of memory.
+        MediaError: as `iterate_frames`; or the video ends before `start`, or the frames would take
+            more than 2 GB of memory.
         ValueError: `rate` or `count` is not positive or `start` is negative.
 
     Introduced in notebook 2.
@@ -539,15 +540,11 @@ def read_frames(
             frame = np.asarray(Image.fromarray(frame).resize((width, height)))
         frames.append(frame)
         if (len(frames) if count is None else count) * frame.nbytes > MAX_BYTES:
-            raise MediaError(
-                path,
-                "has more frames than fit into memory at once",
-                "ask for fewer with rate and count, or use iterate_frames",
-            )
+            advice = "ask for fewer with rate and count, or use iterate_frames"
+            raise MediaError(path, "has more frames than fit into memory at once", advice)
     if not frames:
-        raise MediaError(
-            path, f"ends before {start:g} s", "watch it in a player and choose another part or file"
-        )
+        advice = "watch it in a player and choose another part or file"
+        raise MediaError(path, f"ends before {start:g} s", advice)
     return np.stack(frames + frames[-1:] * ((count or 0) - len(frames)))
 
 
@@ -562,83 +559,49 @@ def video_seconds(path: str | Path) -> float:
     Introduced in notebook 2.
     """
     path = check_file(path)
-    with _opened(path, "video") as (container, _):
-        film = _film(container)
-        length = _claimed(container, film) if film else 0.0
-        if film and not length:  # recorders of browsers say nothing: where is the last packet?
-            ends = [packet.pts for packet in _packets(container, film) if packet and packet.pts]
-            length = _seconds(max(ends, default=0), film, _origin(container))
-    return deque(_decoded(path, max(0.0, length - MARGIN)), maxlen=1)[0][0]
+    with _opened(path, "video") as opened:
+        film = _Stream(path, "video", *opened)
+        # Recorders in browsers claim nothing: there the last packet tells.
+        end = film.claimed or max(seconds or 0.0 for seconds, _ in film.packets())
+    return deque(_shown(path, max(0.0, end - MARGIN)), maxlen=1)[0][0]
 
 
-def _decoded(path: Path, start: float) -> Iterator[tuple]:
+def _shown(path: Path, start: float) -> Iterator[tuple]:
     """Yield (second, show, lost) from the frame on screen at `start` on, or from one before it.
 
     `show()` is the frame as RGB; `lost` says that something between it and the frame before could
     not be decoded. The last tuple has no frame: its second is the film's end.
     """
-    import av
-
     for back in (MARGIN, 15, math.inf):  # where the nearest way fails, a longer one is taken
         if start <= back < math.inf:
             continue
-        with _opened(path, "video") as (container, file):
-            film = _film(container)
-            if film is None:
-                raise MediaError(
-                    path, "has sound but no pictures in it", "use a video, or take it as a sound"
-                )
-            if film.codec_context is None:
-                raise MediaError(
-                    path, "is coded in a way unknown here", "convert it to MP4 (H.264)"
-                )
-            if back < math.inf:
-                if container.format.name in ("gif", "apng"):  # each frame builds on those before
-                    continue
-                try:
-                    moment = (start - back + _origin(container)) / film.time_base
-                    container.seek(int(moment), stream=film)
-                except av.FFmpegError:
-                    continue
-            frames = _frames(path, container, file, film, jumped=back < math.inf)
+        with _opened(path, "video") as opened:
+            film = _Stream(path, "video", *opened)
+            if back < math.inf and not film.jump(start - back):
+                continue
+            frames = _frames(film, jumped=back < math.inf)
             second, show, lost = next(frames)
             if back < math.inf and (show is None or second > start + HAIR):
                 continue
             if show is None:
-                raise MediaError(
-                    path, "holds no frames that can be decoded", "convert it to MP4 (H.264)"
-                )
+                raise MediaError(path, "holds no frames that can be decoded", REMEDY["video"])
             yield second, show, lost
             yield from frames
             return
 
 
-def _frames(path: Path, container, file, film, jumped: bool) -> Iterator[tuple]:
-    """Decode a film from where it stands, as `_decoded` says; no frame if it cannot be trusted."""
-    import av
+def _frames(film: _Stream, jumped: bool) -> Iterator[tuple]:
+    """Decode a film from where it stands, as `_shown` says; no frame where time is unknown."""
     from av.video.reformatter import VideoReformatter
 
-    rate = float(film.guessed_rate or 0)
+    rate, reformatter = float(film.stream.guessed_rate or 0), VideoReformatter()
     step = 1 / rate if 0.1 <= rate <= 1000 else 0.04
-    origin, claimed = _origin(container), _claimed(container, film)
-    context, reformatter = film.codec_context, VideoReformatter()
-    context.thread_type, context.thread_count = "AUTO", min(4, os.cpu_count() or 1)
-    aspect = float(film.sample_aspect_ratio or 1)
-    aspect = aspect if 0.25 <= aspect <= 4 else 1.0
-    second, end, refused, keyed = -step, 0.0, [], not jumped
-    for packet in _packets(container, film):
-        keyed = keyed or packet is None or packet.is_keyframe
-        if not keyed:  # it would build on frames that are not there
-            continue
-        try:
-            frames = context.decode(packet)
-        except (av.FFmpegError, ValueError):
-            frames = []
-            if packet:
-                stamp = packet.dts if packet.pts is None else packet.pts
-                refused.append(_seconds(stamp or 0, film, origin))
-        for frame in frames:
-            stamp = _seconds(frame.dts if frame.pts is None else frame.pts, film, origin)
+    second, end, refused = -step, 0.0, []
+    for told, frames in film.decoded(jumped):
+        if frames is None and told is not None:
+            refused.append(told)
+        for frame in frames or ():
+            stamp = film.seconds(frame.dts if frame.pts is None else frame.pts)
             if stamp is None and jumped:
                 yield 0.0, None, False
                 return
@@ -649,34 +612,31 @@ def _frames(path: Path, container, file, film, jumped: bool) -> Iterator[tuple]:
                 continue
             lost = any(x < now for x in refused)
             refused = [x for x in refused if x > now]
-            second, end = now, now + (float(frame.duration * film.time_base) or step)
-            yield second, partial(_rgb, path, frame, reformatter, aspect), lost
-    last, size = max(refused, default=0.0), path.stat().st_size
-    if claimed - end > MARGIN and size - file.tell() > size / 10:  # the reader gave up
-        last = claimed
+            second, end = now, now + (float(frame.duration * film.stream.time_base) or step)
+            yield second, partial(_rgb, film, frame, reformatter), lost
+    last = film.claimed if film.gave_up(end) else max(refused, default=0.0)
     if last - end > MARGIN:
-        raise _undecodable(path, end, last)
-    yield min(end, max(claimed, second + step)), None, False
+        raise _undecodable(film.path, end, last)
+    end = max(min(end, film.claimed or end), second + step, film.still + step)
+    yield end, None, False
 
 
 def _undecodable(path: Path, since: float, until: float) -> MediaError:
-    return MediaError(
-        path,
-        f"cannot be decoded between second {since:.1f} and {until:.1f}",
-        "copy it again or convert it to MP4 (H.264)",
-    )
+    what = f"cannot be decoded between second {since:.1f} and {until:.1f}"
+    return MediaError(path, what, REMEDY["video"])
 
 
-def _rgb(path: Path, frame, reformatter, aspect: float) -> np.ndarray:
+def _rgb(film: _Stream, frame, reformatter) -> np.ndarray:
     """Return a decoded frame as RGB, the way that it is to be shown."""
+    aspect = float(film.stream.sample_aspect_ratio or 1)
+    width = round(frame.width * aspect) if 0.25 <= aspect <= 4 else frame.width
     clear = len(frame.format.components) in (2, 4)
     try:
-        width, form = round(frame.width * aspect), "rgba" if clear else "rgb24"
-        picture = reformatter.reformat(frame, width=width, format=form).to_ndarray()
+        shown = reformatter.reformat(frame, width=width, format="rgba" if clear else "rgb24")
+        picture = shown.to_ndarray()
     except Exception as error:
-        raise MediaError(
-            path, f"has frames that cannot be converted ({error})", "convert it to MP4 (H.264)"
-        ) from None
+        what = f"has frames that cannot be converted ({error})"
+        raise MediaError(film.path, what, REMEDY["video"]) from None
     if clear:
         alpha = picture[..., 3:] / np.float32(255)
         picture = np.rint(picture[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
@@ -697,8 +657,8 @@ def read_waveform(
 ) -> np.ndarray:
     """Read a sound file, or the soundtrack of a video, as one channel at 16,000 samples a second.
 
-    Channels are averaged; where they cancel each other, the loudest is taken. A packet that the
-    decoder refuses costs that packet.
+    Channels are averaged; where they cancel each other out, the loudest is taken. A packet that
+    the decoder refuses costs that packet.
 
     Args:
         path: the file.
@@ -722,94 +682,74 @@ def read_waveform(
     if not start >= 0 or (duration is not None and not duration > 0):
         raise ValueError(f"start is {start} and duration {duration}; both must be positive.")
     path = check_file(path)
-    runs, loudest = _samples(path, start, duration)
+    runs, loudest = _mixed(path, start, duration, None)
     if loudest is not None:
-        runs, _ = _samples(path, start, duration, loudest)
-    sounds = [_resampled(_full_scale(np.concatenate(blocks)), rate) for rate, blocks in runs]
-    return _full_scale(np.concatenate(sounds)).astype(np.float32, copy=False)
+        runs, _ = _mixed(path, start, duration, loudest)
+    parts = [_resampled(_full_scale(np.concatenate(blocks)), rate) for rate, blocks in runs]
+    return _full_scale(np.concatenate(parts))
 
 
-def _samples(path: Path, start: float, duration: float | None, channel: int | None = None):
-    """Return ([(rate, blocks), ...], loudest) of a part of a sound.
+def _mixed(path: Path, start: float, duration: float | None, channel: int | None) -> tuple:
+    """Return ([(rate, blocks), ...], loudest): the mean of a sound's channels, or one `channel`.
 
-    The blocks are the mean of all channels, or one `channel`. `loudest` is the loudest channel
-    where the mean has lost what the channels have, else None.
+    `loudest` is the loudest channel where the mean has lost what the channels have, else None.
     """
-    import av
-
-    with _opened(path, "sound") as (container, _):
-        stream = container.streams.best("audio")
-        if stream is None:
-            raise NoSoundError(path, "has no sound in it", "use a file with a soundtrack")
-        if stream.codec_context is None:
-            raise MediaError(path, "has sound coded in a way unknown here", "convert it to WAV")
-        origin, refused, packets = _origin(container), 0, 0
-        if start > MARGIN:
-            with suppress(av.FFmpegError):
-                container.seek(int((start - MARGIN + origin) / stream.time_base), stream=stream)
-        runs: list[tuple[int, list]] = []
-        position, taken, mean_power, powers = None, 0.0, 0.0, np.zeros(1)
-        for packet in _packets(container, stream):
-            packets += 1
-            try:
-                frames = stream.codec_context.decode(packet)
-            except (av.FFmpegError, ValueError):
-                frames, refused = [], refused + 1
-            for frame in frames:
-                rate = frame.sample_rate
-                if not 1_000 <= rate <= 768_000:
-                    raise MediaError(
-                        path, f"claims to have {rate} samples a second", "record or copy it again"
-                    )
-                block = _channels(frame)
-                stamp = _seconds(frame.pts, stream, origin)
-                if position is None or (stamp is not None and stamp < start):
-                    position = stamp or 0.0
-                skip = max(0, round((start - position) * rate))
-                position += block.shape[1] / rate
-                block = block[:, skip:]
-                if duration is not None:
-                    block = block[:, : max(1, round((duration - taken) * rate))]
-                if not block.shape[1]:
-                    continue
-                mean = (
-                    block.mean(axis=0) if channel is None else block[min(channel, len(block) - 1)]
-                )
-                if not runs or runs[-1][0] != rate:
-                    runs.append((rate, []))
-                runs[-1][1].append(mean.astype(np.float32))
-                mean_power += float(np.square(mean).sum())
-                if len(powers) != len(block):
-                    powers = np.resize(powers, len(block))
-                powers += np.square(block).sum(axis=1)
-                taken += block.shape[1] / rate
-            if taken >= (duration or math.inf) - HAIR:
-                break
-            if taken > 60 * MAX_MINUTES:
-                raise MediaError(
-                    path,
-                    f"has more than {MAX_MINUTES} minutes of sound",
-                    "read a part of it with start and duration, or cut it",
-                )
-    if refused and (not runs or refused > packets / 2):
-        raise MediaError(
-            path, "has sound, but it is damaged", "copy it again, or convert it to WAV"
-        )
+    runs, taken, power, powers = [], 0.0, 0.0, np.zeros(1)
+    for rate, block in _blocks(path, start):
+        if duration is not None:
+            block = block[:, : max(1, round((duration - taken) * rate))]
+        mixed = block.mean(axis=0) if channel is None else block[min(channel, len(block) - 1)]
+        if not runs or runs[-1][0] != rate:  # some radio recordings change it
+            runs.append((rate, []))
+        runs[-1][1].append(mixed.astype(np.float32))
+        power += mixed @ mixed
+        powers = np.resize(powers, len(block)) + np.square(block).sum(axis=1)
+        taken += block.shape[1] / rate
+        if duration is not None and taken > duration - HAIR:
+            break
+        if taken > 60 * MAX_MINUTES:
+            advice = "read a part of it with start and duration, or cut it"
+            raise MediaError(path, f"has more than {MAX_MINUTES} minutes of sound", advice)
     if not runs:
         what = f"ends before {start:g} s" if start else "holds no sound"
         raise MediaError(path, what, "listen to it in a player and choose another part or file")
-    lost = channel is None and mean_power < powers.mean() / (10 * len(powers))
-    return runs, int(powers.argmax()) if lost else None
+    # Channels that have nothing in common leave 1/n of their mean power.
+    return runs, int(powers.argmax()) if power < powers.mean() / (10 * len(powers)) else None
 
 
-def _channels(frame) -> np.ndarray:
-    """Return decoded sound as float64 of shape (channels, samples), -1 to 1 for whole numbers."""
-    block = frame.to_ndarray()
-    if not frame.format.is_planar:
-        block = block.reshape(-1, frame.layout.nb_channels).T
-    scale = {"u": 128, "i": 2.0 ** (8 * block.itemsize - 1)}.get(block.dtype.kind, 1)
-    block = (block.astype(np.float64) - (128 if block.dtype.kind == "u" else 0)) / scale
-    return np.nan_to_num(block, copy=False, nan=0.0, posinf=0.0, neginf=0.0).clip(-1e30, 1e30)
+def _blocks(path: Path, start: float, jump: bool = True) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield (rate, samples) from `start` on: float64 (channels, samples), -1 to 1 if they were."""
+    with _opened(path, "audio") as opened:
+        sound = _Stream(path, "audio", *opened)
+        jumped = jump and start > MARGIN and sound.jump(start - MARGIN)
+        position, decoded, refused = None, 0, 0
+        for _, frames in sound.decoded():
+            decoded, refused = decoded + bool(frames), refused + (frames is None)
+            for frame in frames or ():
+                rate, stamp = frame.sample_rate, sound.seconds(frame.pts)
+                if not 1_000 <= rate <= 768_000:
+                    what = f"claims to have {rate} samples a second"
+                    raise MediaError(path, what, REMEDY["audio"])
+                if jumped and position is None and (stamp is None or stamp > start):
+                    yield from _blocks(path, start, jump=False)  # it cannot be trusted to jump
+                    return
+                position = (position or 0.0) if stamp is None else stamp
+                block = frame.to_ndarray()
+                if not frame.format.is_planar:
+                    block = block.reshape(-1, frame.layout.nb_channels).T
+                middle = 128 if block.dtype.kind == "u" else 0
+                most = 1 if block.dtype.kind == "f" else 2.0 ** (8 * block.itemsize - 1)
+                block = (block.astype(np.float64) - middle) / most
+                np.nan_to_num(block, copy=False, posinf=0.0, neginf=0.0).clip(-1e30, 1e30, block)
+                skipped = max(0, round((start - position) * rate)) if start else 0
+                position += block.shape[1] / rate
+                if skipped < block.shape[1]:
+                    yield rate, block[:, skipped:]
+        if refused > decoded:
+            raise MediaError(path, "has sound, but it is damaged", REMEDY["audio"])
+        if decoded and sound.gave_up(position):
+            what = f"cannot be read beyond second {position:.1f} of {sound.claimed:.1f}"
+            raise MediaError(path, what, REMEDY["audio"])
 
 
 def _full_scale(sound: np.ndarray) -> np.ndarray:
@@ -817,8 +757,9 @@ def _full_scale(sound: np.ndarray) -> np.ndarray:
     peak = np.abs(sound).max()
     if peak <= 1:
         return sound
-    most = max(1.0, 10 * float(np.percentile(np.abs(sound), 99.9)))
-    return sound.clip(-most, most) / min(peak, most)
+    most = max(1.0, 10 * np.percentile(np.abs(sound), 99.9))
+    sound = sound.clip(-most, most)
+    return sound / np.abs(sound).max()
 
 
 def _resampled(sound: np.ndarray, rate: int) -> np.ndarray:
@@ -828,10 +769,10 @@ def _resampled(sound: np.ndarray, rate: int) -> np.ndarray:
     if rate == SAMPLE_RATE:
         return sound
     resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
-    parts = []
+    count, sound, parts = len(sound), np.append(sound, np.zeros(rate // 10, np.float32)), []
     for begin in range(0, len(sound), rate):  # a second at a time
         frame = av.AudioFrame.from_ndarray(sound[None, begin : begin + rate], "flt", "mono")
         frame.sample_rate = rate
         parts += resampler.resample(frame)
-    parts += resampler.resample(None)
-    return np.concatenate([part.to_ndarray()[0] for part in parts])
+    parts = [part.to_ndarray()[0] for part in parts + resampler.resample(None)]
+    return np.concatenate(parts)[: math.ceil(count * SAMPLE_RATE / rate)]
