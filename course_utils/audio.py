@@ -19,7 +19,7 @@ import numpy as np
 import torch
 import torchaudio
 
-from course_utils.cache import all_tried, path_list
+from course_utils.cache import Encoder, all_tried, path_list
 from course_utils.media import READING, SAMPLE_RATE, MediaError, read_waveform
 from course_utils.search import unit_length
 from course_utils.session import progress
@@ -146,22 +146,17 @@ def pitch_track(waveform: np.ndarray) -> np.ndarray:
     return torch.where(clear[:, 0], SAMPLE_RATE / period, torch.nan).numpy()
 
 
-class AudioEncoder:
+class AudioEncoder(Encoder):
     """A sound becomes the numbers of a recipe: 64 for `mel`, 67 for `voice`, 3 for `pitch`.
 
-    Attributes:
-        name: `mel spectrogram (voice)` and the like.
-        space: `audio`; only vectors of one space and one fingerprint can be compared.
-        dim: how many numbers a vector has.
-        device: always the CPU; there is too little to calculate for anything else.
-        note: what stands in for weights, in words.
-        fingerprint: 12 hexadecimal digits that stand for recipe, settings and centring.
-        batch_size: 1.
+    It computes on the CPU; there is too little to calculate for anything else. Files that are
+    silent from beginning to end are unusable.
 
     Introduced in notebook 3.
     """
 
-    space, batch_size = "audio", 1
+    space = "audio"
+    note = "calculated, not learned, so there are no weights to load"
 
     def __init__(self, recipe: str = "voice", pitch_weight: float = 2.0, progress: bool = True):
         """Choose a recipe.
@@ -178,7 +173,6 @@ class AudioEncoder:
             raise ValueError(f"There is no recipe {recipe!r}; there are: {', '.join(RECIPES)}.")
         self.recipe, self.progress = RECIPES[recipe], progress
         self.name, self.device = f"mel spectrogram ({recipe})", torch.device("cpu")
-        self.note = "calculated, not learned, so there are no weights to load"
         bands = self.recipe.bands * BANDS * (2 if self.recipe.spread else 1)
         self.dim = bands + (3 if self.recipe.pitch else 0)
         self.weight = np.ones(self.dim)
@@ -223,26 +217,6 @@ class AudioEncoder:
         fitted.scale[fitted.scale < 1e-6] = 1.0
         fitted.fitted = True
         return fitted
-
-    def encode(
-        self, paths: Sequence[str | Path], problems: list[MediaError] | None = None
-    ) -> np.ndarray:
-        """Return the embeddings of sound files, or of videos' soundtracks.
-
-        Args:
-            paths: n files, or a Catalog of n items.
-            problems: a list to which the errors of unusable files are added; their rows are then
-                left out. Without it, such files raise an error, after all files have been tried.
-
-        Returns:
-            float32 of shape (n, dim); every row has length 1.
-
-        Raises:
-            MediaError: files are unusable, or silent from beginning to end, and `problems` was not
-                given; the message names each.
-        """
-        rows = all_tried(self.stream(paths), problems)
-        return np.array(rows, dtype=np.float32).reshape(len(rows), self.dim)
 
     def stream(self, paths: Sequence[str | Path]) -> Iterator[np.ndarray | MediaError]:
         """Yield each file's embedding, float32 (dim,), or the error of an unusable file."""

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import stat
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import CodeType, FunctionType, MethodType
 
@@ -26,8 +26,8 @@ from course_utils.media import MediaError, one_error
 from course_utils.session import cache_folder, progress
 
 SETTLED = 2  # seconds: a file changed more recently may change again within its time stamp
-CHECKSUM = 16  # bytes before the array in each file
-UNWRITTEN = 10_000  # arrays that are remembered by the process where they cannot be written
+CHECKSUM = 16  # bytes, before the array in each record
+REMEMBERED = 10_000  # records that the process remembers where they cannot be written
 
 _hashes: dict[tuple, str] = {}  # content hashes, for as long as the process runs
 _unwritten: dict[Path, np.ndarray] = {}
@@ -45,7 +45,7 @@ def path_list(paths: Sequence[str | Path]) -> list:
 
 
 def all_tried(results: Iterable, problems: list[MediaError] | None = None) -> list:
-    """Go through the results of all files and tell the good ones from the errors.
+    """Go through the results of all files and part the good ones from the errors.
 
     Args:
         results: for each file what was made of it, or its `MediaError`.
@@ -64,6 +64,57 @@ def all_tried(results: Iterable, problems: list[MediaError] | None = None) -> li
     if problems is not None:
         problems.extend(errors)
     return [result for result in results if not isinstance(result, MediaError)]
+
+
+class Encoder:
+    """What every encoder can do, whether it computes or remembers; each says how in `stream`.
+
+    Attributes:
+        name: what the encoder is called.
+        space: `image`, `video` or `audio`; only vectors of one space and one fingerprint can be
+            compared.
+        dim: how many numbers a vector has.
+        device: where it computes.
+        fingerprint: 12 hexadecimal digits that stand for all that its vectors depend on.
+        progress: whether a bar is shown when somebody is watching.
+    """
+
+    def stream(self, paths: Sequence[str | Path]) -> Iterator[np.ndarray | MediaError]:
+        """Yield each file's embedding, float32 (dim,), as soon as it is there, or its error."""
+        raise NotImplementedError
+
+    def encode(
+        self, paths: Sequence[str | Path], problems: list[MediaError] | None = None
+    ) -> np.ndarray:
+        """Return the embeddings of files.
+
+        Args:
+            paths: n files, or a Catalog of n items.
+            problems: a list to which the errors of unusable files are added; their rows are then
+                left out. Without it, such files raise an error, after all files have been tried.
+
+        Returns:
+            float32 of shape (n, dim), in the order of `paths`; every row has length 1.
+
+        Raises:
+            MediaError: files are unusable and `problems` was not given; the message names each.
+        """
+        rows = all_tried(self.stream(path_list(paths)), problems)
+        return np.array(rows, dtype=np.float32).reshape(len(rows), self.dim)
+
+    def embed(self, catalog):
+        """Encode the items of a catalog and leave out those that cannot be read.
+
+        Args:
+            catalog: a `course_utils.catalog.Catalog` of n items.
+
+        Returns:
+            The catalog of the m <= n readable items, and their embeddings of shape (m, dim). Each
+            item left out is printed with the reason.
+        """
+        problems: list[MediaError] = []
+        vectors = self.encode(catalog, problems)
+        return catalog.without(problems), vectors
 
 
 def content_hash(path: str | Path) -> str:
@@ -92,14 +143,14 @@ def content_hash(path: str | Path) -> str:
     return sha256.hexdigest()
 
 
-class EmbeddingCache:
+class EmbeddingCache(Encoder):
     """An encoder that remembers: it is used like the encoder it is made from.
 
     Everything that it does not do itself (`dim`, `fingerprint`, `feature_map`, ...) is the
-    encoder's. Several kernels may use it at once. Each vector is a file of its own that appears
-    whole or not at all; one that is damaged is not believed, but made anew. If the program is
-    killed, the batch that it was encoding at that moment is lost, never more. Where nothing can be
-    written, vectors are remembered for as long as the process runs.
+    encoder's. Several kernels may use it at once. Each file's vectors are a record of their own
+    that appears whole or not at all; one that is damaged is not believed, but made anew. If the
+    program is killed, the batch that it was encoding at that moment is lost, never more. Where
+    nothing can be written, vectors are remembered for as long as the process runs.
 
     Attributes:
         encoder: the encoder that vectors come from.
@@ -109,13 +160,8 @@ class EmbeddingCache:
     Introduced in notebook 4.
     """
 
-    def __init__(self, encoder, folder: str | Path | None = None):
-        """Wrap an encoder.
-
-        Args:
-            encoder: anything with `encode(paths, problems)`, `dim` and `fingerprint`.
-            folder: where vectors are kept; None takes `cache_folder()`.
-        """
+    def __init__(self, encoder: Encoder, folder: str | Path | None = None):
+        """Wrap an encoder; its vectors are kept in `folder`, or else in `cache_folder()`."""
         self.encoder = encoder
         self.folder = Path(folder) if folder else cache_folder()
         self.computed = self.reused = 0
@@ -126,25 +172,10 @@ class EmbeddingCache:
             raise AttributeError(name)
         return getattr(self.encoder, name)
 
-    def encode(
-        self, paths: Sequence[str | Path], problems: list[MediaError] | None = None
-    ) -> np.ndarray:
-        """Return the embeddings of files, like the encoder; only new files are encoded.
-
-        Args:
-            paths: n files, or a Catalog of n items.
-            problems: a list to which the errors of unusable files are added; their rows are then
-                left out. Without it, such files raise an error, after all files have been tried.
-
-        Returns:
-            float32 of shape (n, dim), in the order of `paths`.
-
-        Raises:
-            MediaError: files are unusable and `problems` was not given.
-        """
-        stream = getattr(self.encoder, "stream", None) or self._one_by_one
-        found = all_tried(self._gather(path_list(paths), "encode", stream), problems)
-        return np.concatenate([np.zeros((0, self.dim), np.float32), *found])
+    def stream(self, paths: Sequence[str | Path]) -> Iterator[np.ndarray | MediaError]:
+        """Yield each file's embedding or error; only new files are encoded."""
+        for found in self._gather(path_list(paths), "encode", self.encoder.stream):
+            yield found if isinstance(found, MediaError) else found[0]
 
     def rows(
         self,
@@ -179,84 +210,71 @@ class EmbeddingCache:
                 except MediaError as error:
                     yield error
 
-        code = hashlib.sha256(f"{recipe}|{_describe(compute, compute)}".encode()).hexdigest()[:24]
-        return all_tried(self._gather(path_list(paths), code, one_by_one), problems)
-
-    def embed(self, catalog):
-        """Encode the items of a catalog and leave out those that cannot be read.
-
-        Args:
-            catalog: a `course_utils.catalog.Catalog` of n items.
-
-        Returns:
-            The catalog of the m <= n readable items, and their embeddings of shape (m, dim). Each
-            item left out is printed with the reason.
-        """
-        problems: list[MediaError] = []
-        vectors = self.encode(catalog, problems)
-        return catalog.without(problems), vectors
+        recipe = f"{recipe}|{_described(compute, compute)}"
+        return all_tried(self._gather(path_list(paths), recipe, one_by_one), problems)
 
     def fit(self, paths: Sequence[str | Path]) -> EmbeddingCache:
         """Return a cache of the encoder centred on a collection (see `AudioEncoder.fit`)."""
         return EmbeddingCache(self.encoder.fit(paths), self.folder)
 
-    def _one_by_one(self, files: list) -> Iterator[np.ndarray | MediaError]:
-        for file in files:
-            problems: list[MediaError] = []
-            rows = self.encoder.encode([file], problems)
-            yield problems[0] if problems else rows[0]
-
     def _gather(self, paths: list, recipe: str, compute) -> list[np.ndarray | MediaError]:
         """Read what is kept and compute the rest; copies of a file are computed once."""
-        place = self.folder / "course_embeddings" / _name(self.encoder.fingerprint) / recipe
-        keys = [_key(path) or f"unreadable-{i}" for i, path in enumerate(paths)]
-        found: dict[str, np.ndarray | MediaError | None] = {}
-        for key in keys:
-            if key not in found:
-                found[key] = _read(place / key[:2] / key)
-        copies = Counter(keys)
-        self.reused += sum(found[key] is not None for key in keys)
-        missing = {key: path for key, path in zip(keys, paths, strict=True) if found[key] is None}
-        results = compute(list(missing.values())) if missing else ()
-        for (key, path), result in zip(missing.items(), results, strict=True):
-            found[key] = result
+        contents = [_content(path) for path in paths]
+        places = [
+            self._place(recipe, content or f"unreadable {number}")
+            for number, content in enumerate(contents)
+        ]
+        found = {place: _read(place) for place in places}
+        self.reused += sum(found[place] is not None for place in places)
+        copies = Counter(places)
+        missing = {
+            place: (path, content)
+            for place, path, content in zip(places, paths, contents, strict=True)
+            if found[place] is None
+        }
+        results = compute([path for path, _ in missing.values()]) if missing else ()
+        for (place, (path, content)), result in zip(missing.items(), results, strict=True):
+            found[place] = result
             if isinstance(result, MediaError):
                 continue
-            array = found[key] = np.atleast_2d(np.ascontiguousarray(result, dtype=np.float32))
+            found[place] = array = np.atleast_2d(np.asarray(result, dtype=np.float32))
             if array.ndim != 2:
                 raise ValueError(f"{str(path)!r} gave shape {array.shape}, not (rows, d).")
             self.computed += 1
-            self.reused += copies[key] - 1
-            if _key(path) == key:  # else it was changed while it was being encoded
-                self._write(place / key[:2] / key, array)
+            self.reused += copies[place] - 1
+            if _content(path) == content:  # else it was changed while it was being encoded
+                self._write(place, array)
         return [
-            MediaError(path, found[key].problem, found[key].remedy)
-            if isinstance(found[key], MediaError)
-            else found[key]
-            for key, path in zip(keys, paths, strict=True)
+            MediaError(path, found[place].problem, found[place].remedy)
+            if isinstance(found[place], MediaError)
+            else found[place]
+            for place, path in zip(places, paths, strict=True)
         ]
 
-    def _write(self, path: Path, array: np.ndarray) -> None:
-        """Keep an array: first under a name of its own, then moved to its place at once."""
+    def _place(self, recipe: str, content: str) -> Path:
+        """Return where a record is kept; folders of a few hundred files stay quick to list."""
+        key = repr((str(self.encoder.fingerprint), recipe, content))
+        name = hashlib.sha256(key.encode()).hexdigest()
+        return self.folder / "course_embeddings" / name[:2] / f"{name}.vectors"
+
+    def _write(self, place: Path, array: np.ndarray) -> None:
+        """Keep a record: first under a name of its own, then moved to its place at once."""
         content = io.BytesIO()
         np.save(content, array, allow_pickle=False)
-        part = None
+        record, part = _checksum(place, content.getvalue()) + content.getvalue(), None
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=place.parent, delete=False) as file:
                 part = Path(file.name)
-                file.write(_checksum(path, content.getvalue()) + content.getvalue())
-            part.replace(path)  # from one moment to the next, and whole
+                file.write(record)
+            part.replace(place)  # from one moment to the next, and whole
         except OSError as error:
-            if part:
-                with suppress(OSError):
-                    part.unlink()
-            if path.exists():  # another kernel was faster
-                return
-            _unwritten[path] = array
-            while len(_unwritten) > UNWRITTEN:
+            with suppress(OSError, AttributeError):
+                part.unlink()
+            _unwritten[place] = array
+            if len(_unwritten) > REMEMBERED:
                 del _unwritten[next(iter(_unwritten))]
-            if not self._told:
+            if not self._told and not place.exists():  # it exists if another kernel was faster
                 print(
                     f"Vectors cannot be kept in {str(self.folder)!r} ({error.strerror}) and will "
                     "be computed again next time; COURSE_CACHE_DIR can name another folder."
@@ -264,14 +282,7 @@ class EmbeddingCache:
                 self._told = True
 
 
-def _name(fingerprint: str) -> str:
-    """Return a fingerprint as the name of a folder."""
-    if fingerprint.isascii() and fingerprint.isalnum() and len(fingerprint) <= 64:
-        return fingerprint.lower()
-    return hashlib.sha256(fingerprint.encode()).hexdigest()[:24]
-
-
-def _key(path: str | Path) -> str:
+def _content(path: str | Path) -> str:
     """Return what a file's vectors are kept under, empty if it cannot be read."""
     try:
         return content_hash(path)
@@ -279,48 +290,47 @@ def _key(path: str | Path) -> str:
         return ""
 
 
-def _checksum(path: Path, content: bytes) -> bytes:
+def _checksum(place: Path, content: bytes) -> bytes:
     """Return what shows damage, and a record that lies in another's place."""
-    return hashlib.blake2b(path.name.encode() + content, digest_size=CHECKSUM).digest()
+    return hashlib.blake2b(place.name.encode() + content, digest_size=CHECKSUM).digest()
 
 
-def _read(path: Path) -> np.ndarray | None:
+def _read(place: Path) -> np.ndarray | None:
     """Return a record's vectors, or None if there is no sound one."""
-    if path in _unwritten:
-        return _unwritten[path].copy()
+    if place in _unwritten:
+        return _unwritten[place].copy()
     try:
-        record = path.read_bytes()
+        record = place.read_bytes()
     except OSError:
         return None
-    if record[:CHECKSUM] != _checksum(path, record[CHECKSUM:]):
+    if record[:CHECKSUM] != _checksum(place, record[CHECKSUM:]):
         return None
     return np.load(io.BytesIO(record[CHECKSUM:]), allow_pickle=False)
 
 
-def _describe(value, top, seen: tuple = ()) -> str:
-    """Return in words what a function's result depends on, as far as its code shows."""
+def _described(value, top, seen: tuple = ()) -> str:
+    """Say what a function's result depends on, as far as its code shows.
+
+    Functions of the module of `top` and of the notebook are followed, others stand by their names.
+    """
     if isinstance(value, MethodType):
         value = value.__func__
+    if isinstance(value, partial):
+        value = (value.func, value.args, *value.keywords.items())
     if isinstance(value, FunctionType):
-        own = value.__module__ in ("__main__", getattr(top, "__module__", None))
-        if not own or value in seen:
+        if value in seen or value.__module__ not in ("__main__", top.__module__):
             return f"{value.__module__}.{value.__qualname__}"
-        names = {**value.__globals__}
-        named = [names[name] for name in value.__code__.co_names if name in names]
+        named = [value.__globals__.get(name) for name in value.__code__.co_names]
         cells = [cell.cell_contents for cell in value.__closure__ or ()]
-        parts = [value.__code__, *(value.__defaults__ or ()), *cells, *named]
-        return f"({','.join(_describe(part, top, (*seen, value)) for part in parts)})"
+        seen = (*seen, value)
+        value = (value.__code__, value.__defaults__, *cells, *named)
     if isinstance(value, CodeType):
-        parts = (value.co_names, value.co_varnames, *value.co_consts)
-        return value.co_code.hex() + "".join(_describe(part, top, seen) for part in parts)
+        value = (value.co_code, value.co_names, *value.co_consts)
     if isinstance(value, (tuple, frozenset)):
-        return (
-            str(sorted(_describe(part, top, seen) for part in value))
-            if isinstance(value, frozenset)
-            else f"({','.join(_describe(part, top, seen) for part in value)})"
-        )
+        parts = [_described(part, top, seen) for part in value]
+        return repr(sorted(parts) if isinstance(value, frozenset) else parts)
     if isinstance(value, np.ndarray):
-        return f"{value.dtype}{value.shape}{hashlib.sha256(value.tobytes()).hexdigest()}"
+        return f"{value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
     if value is None or isinstance(value, (bool, int, float, complex, str, bytes, Path)):
         return repr(value)
     return f"{type(value).__name__} {getattr(value, 'fingerprint', '')}"

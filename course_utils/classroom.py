@@ -1,6 +1,7 @@
-"""For instructors: a pack for a class without internet, and a fresh start.
+"""For instructors: a pack for a class without internet, a fresh start, notes for the slides.
 
 python -m course_utils.classroom pack FOLDER --for windows --for macos
+python -m course_utils.classroom warm
 python -m course_utils.classroom reset
 """
 
@@ -18,16 +19,20 @@ from pathlib import Path
 from nbconvert.preprocessors import Preprocessor
 from nbformat.v4 import new_markdown_cell
 
-from course_utils.session import cache_folder
+from course_utils.session import DATA, cache_folder
 
-ROOT = Path(__file__).resolve().parents[1]
-# What uv resolves for, and which wheels pip may take.
-SYSTEMS = {
-    "windows": ("x86_64-pc-windows-msvc", ("win_amd64",)),
-    "macos": ("aarch64-apple-darwin", tuple(f"macosx_{n}_0_arm64" for n in range(11, 16))),
+ROOT = DATA.parent
+SYSTEMS = {  # name: (title, what uv resolves for, which wheels pip may take)
+    "windows": ("Windows", "x86_64-pc-windows-msvc", ["win_amd64"]),
+    "macos": (
+        "macOS (Apple silicon)",
+        "aarch64-apple-darwin",
+        [f"macosx_{version}_0_arm64" for version in range(11, 16)],
+    ),
     "linux": (
+        "Linux",
         "x86_64-manylinux_2_28",
-        ("manylinux2014_x86_64", *(f"manylinux_2_{n}_x86_64" for n in (17, 24, 26, 27, 28))),
+        ["manylinux2014_x86_64", *(f"manylinux_2_{n}_x86_64" for n in (17, 24, 26, 27, 28))],
     ),
 }
 START = """# The course, without internet
@@ -36,30 +41,7 @@ You need Python {python}: ask your instructor for the installer
 ([python.org](https://www.python.org/downloads/)). Copy this whole folder to your computer, open a
 terminal in it, and type the three lines for your system. The last one opens the course; next time
 it is all you need.
-
-{commands}
 """
-COMMANDS = {
-    "windows": r"""## Windows
-
-```
-py -{python} -m venv course\.venv
-course\.venv\Scripts\python -m pip install --no-index --find-links wheels\windows -r wheels\windows\packages.txt
-cmd /C "set COURSE_WEIGHTS_DIR={windows_weights}&& course\.venv\Scripts\jupyter lab course\notebooks\01_image_embeddings.ipynb"
-```
-""",  # noqa: E501
-    **{
-        system: f"""## {title}
-
-```
-python{{python}} -m venv course/.venv
-course/.venv/bin/python -m pip install --no-index --find-links wheels/{system} -r wheels/{system}/packages.txt
-COURSE_WEIGHTS_DIR="{{weights}}" course/.venv/bin/jupyter lab course/notebooks/01_image_embeddings.ipynb
-```
-"""  # noqa: E501
-        for system, title in (("macos", "macOS (Apple silicon)"), ("linux", "Linux"))
-    },
-}
 
 
 class PackError(RuntimeError):
@@ -78,36 +60,55 @@ def pack(folder: str | Path, systems: Sequence[str] = (), python: str = "") -> N
         python: the learners' Python version, such as `3.12`; empty takes the one that runs this.
 
     Raises:
-        PackError: a system is unknown, a program is missing or a download failed.
+        PackError: the project's folder is not here, a system is unknown, a program is missing or a
+            download failed.
     """
     folder = Path(folder).absolute()
+    if not (ROOT / "pyproject.toml").is_file():
+        raise PackError(
+            f"{str(ROOT)!r} is not the course's folder: an installed course_utils has no media or "
+            "notebooks; fetch the whole project and run this there."
+        )
     if folder == ROOT or ROOT in folder.parents:
         raise PackError(f"{str(folder)!r} lies in the project itself; name a folder outside of it.")
-    python = python or ".".join(platform.python_version_tuple()[:2])
-    systems = list(systems) or [_this_system()]
+    here = {"Windows": "windows", "Darwin": "macos"}.get(platform.system(), "linux")
+    python, systems = python or "{}.{}".format(*sys.version_info), list(systems) or [here]
     if unknown := set(systems) - set(SYSTEMS):
         raise PackError(
             f"No system is called {', '.join(unknown)}; choose of {', '.join(SYSTEMS)}."
         )
-    for name in ("uv", "uvx"):
-        if not shutil.which(name):
-            raise PackError(f"The program {name} is missing; run `pip install uv`.")
+    if missing := [name for name in ("uv", "uvx") if not shutil.which(name)]:
+        raise PackError(f"The program {missing[0]} is missing; run `pip install uv`.")
     folder.mkdir(parents=True, exist_ok=True)
     _copy_project(folder / "course")
     with_weights = _copy_weights(folder / "weights")
     for system in systems:
         _fetch_wheels(folder / "wheels" / system, system, python)
-    weights = {"weights": "$PWD/weights", "windows_weights": r"%CD%\weights"}
-    if not with_weights:  # an empty name is none
-        weights = dict.fromkeys(weights, "")
-    commands = "\n".join(COMMANDS[name].format(python=python, **weights) for name in systems)
-    (folder / "START.md").write_text(START.format(python=python, commands=commands), "utf-8")
+    commands = [_commands(system, python, with_weights) for system in systems]
+    start = "\n".join([START.format(python=python), *commands])
+    (folder / "START.md").write_text(start, encoding="utf-8")
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     print(f"{folder}: {size / 1e9:.1f} GB for {', '.join(systems)}, Python {python}. See START.md.")
 
 
-def _this_system() -> str:
-    return {"Windows": "windows", "Darwin": "macos"}.get(platform.system(), "linux")
+def _commands(system: str, python: str, with_weights: bool) -> str:
+    """Return what learners type: make an environment, fill it from the pack, open the course."""
+    windows = system == "windows"
+    programs = "course/.venv/" + ("Scripts" if windows else "bin")
+    weights = ("%CD%/weights" if windows else "$PWD/weights") if with_weights else ""
+    opened = f"{programs}/jupyter lab course/notebooks/01_image_embeddings.ipynb"
+    lines = [
+        f"{f'py -{python}' if windows else f'python{python}'} -m venv course/.venv",
+        f"{programs}/python -m pip install --no-index --find-links wheels/{system} "
+        f"-r wheels/{system}/packages.txt",
+        f'cmd /C "set COURSE_WEIGHTS_DIR={weights}&& {opened}"'
+        if windows
+        else f'COURSE_WEIGHTS_DIR="{weights}" {opened}',
+    ]
+    text = "\n".join(lines)
+    if windows:
+        text = re.sub(r"(?<! )/(?!C )", r"\\", text)
+    return f"## {SYSTEMS[system][0]}\n\n```\n{text}\n```\n"
 
 
 def _copy_project(target: Path) -> None:
@@ -130,42 +131,38 @@ def _copy_weights(target: Path) -> bool:
     """Copy the official weights, fetched if need be; without them the course uses its own."""
     from course_utils.weights import WeightsError, official_path
 
-    target.mkdir(parents=True, exist_ok=True)
     try:
-        for name in ("resnet18", "r3d_18"):
-            shutil.copy2(official_path(name), target)
+        found = [official_path(name) for name in ("resnet18", "r3d_18")]
     except WeightsError as error:
         print(f"weights: none, so learners use the course's own checkpoint ({error})")
-        shutil.rmtree(target)
         return False
+    target.mkdir(parents=True, exist_ok=True)
+    for path in found:
+        shutil.copy2(path, target)
     print("weights: official ones of ResNet-18 and R3D-18")
     return True
 
 
-def _fetch_wheels(target: Path, system: str, python: str, packages: Sequence[str] = ()) -> None:
+def _fetch_wheels(target: Path, system: str, python: str) -> None:
     """Resolve the project's packages for a system and fetch their wheels."""
-    resolved_for, tags = SYSTEMS[system]
+    _, resolved_for, tags = SYSTEMS[system]
     target.mkdir(parents=True, exist_ok=True)
-    listed = target / "packages.txt"
-    compiling = ["uv", "pip", "compile", "-" if packages else "pyproject.toml", "--quiet"]
-    compiling += ["--no-header", "--no-annotate", "--output-file", str(listed)]
-    compiling += ["--python-platform", resolved_for, "--python-version", python]
-    _run(compiling, f"resolve the packages for {system}", "\n".join(packages))
-    fetching = ["uvx", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
-    fetching += ["--python-version", python, "--implementation", "cp"]
+    listed = str(target / "packages.txt")
+    compiling = "uv pip compile pyproject.toml --quiet --no-header --no-annotate".split()
+    compiling += ["--output-file", listed, "--python-platform", resolved_for]
+    fetching = "uvx pip download --quiet --no-deps --only-binary :all: --implementation cp".split()
     fetching += [part for tag in tags for part in ("--platform", tag)]
-    fetching += ["--requirement", str(listed), "--dest", str(target)]
-    _run(fetching, f"fetch the packages for {system}")
+    fetching += ["--requirement", listed, "--dest", str(target)]
+    for action, command in (("resolve", compiling), ("fetch", fetching)):
+        command += ["--python-version", python]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode:
+            said = done.stderr.strip() or done.stdout.strip() or "no reason given"
+            raise PackError(
+                f"Could not {action} the packages for {system} ({said.splitlines()[-1]}); see "
+                "whether there is internet and room."
+            )
     print(f"{system}: {len(list(target.glob('*.whl')))} packages")
-
-
-def _run(command: list[str], action: str, text: str = "") -> None:
-    done = subprocess.run(
-        command, cwd=ROOT, input=text, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        last = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()[-1]
-        raise PackError(f"Could not {action} ({last}); see whether there is internet and room.")
 
 
 def warm() -> None:
@@ -181,13 +178,12 @@ def warm() -> None:
     from course_utils.unified import UnifiedSearch
 
     everything = Catalog.load()
-    search = UnifiedSearch([ImageEncoder(), VideoEncoder(), AudioEncoder("gated")])
-    search.add(everything)
-    sounds = everything.select(kind="audio")
+    image = ImageEncoder()
+    UnifiedSearch([image, VideoEncoder(), AudioEncoder("gated")]).add(everything)
     for recipe in RECIPES:
-        EmbeddingCache(AudioEncoder(recipe)).encode(sounds)
+        EmbeddingCache(AudioEncoder(recipe)).encode(everything.select(kind="audio"))
     print(f"{len(everything)} files are computed and kept in {cache_folder()}.")
-    print(f"ResNet-18: {search.encoders['image'].weights.note}")
+    print(f"ResNet-18: {image.weights.note}")
 
 
 def reset() -> None:
@@ -199,8 +195,6 @@ def reset() -> None:
     folder = cache_folder()
     names = ("course_embeddings", "vectors.db", "vectors.db.holder")
     found = [folder / name for name in names if (folder / name).exists()]
-    if not found:
-        print(f"Nothing is kept in {folder}.")
     for path in found:
         try:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -209,6 +203,8 @@ def reset() -> None:
                 f"{str(path)!r} cannot be removed ({error.strerror}); shut down all kernels first."
             ) from None
         print(f"removed {path}")
+    if not found:
+        print(f"Nothing is kept in {folder}.")
 
 
 class AddNotes(Preprocessor):
@@ -224,7 +220,9 @@ class AddNotes(Preprocessor):
     def preprocess(self, nb, resources):
         """Return the notebook with a cell of notes behind the heading of each part."""
         number = re.match(r"\d*", resources["metadata"]["name"]).group().lstrip("0")
-        notes = speaker_notes(self.instructors.read_text(encoding="utf-8"), number)
+        text = self.instructors.read_text(encoding="utf-8")
+        chapter = _sections(r"^## Notebook (\d+)\n", text).get(number, "")
+        notes = _sections(r"^### (\d+)\. .*\n", re.split(r"^## ", chapter, flags=re.M)[0])
         cells = []
         for cell in nb.cells:
             cells.append(cell)
@@ -239,12 +237,10 @@ class AddNotes(Preprocessor):
         return nb, resources
 
 
-def speaker_notes(text: str, number: str) -> dict[str, str]:
-    """Return the notes that INSTRUCTORS.md has for a notebook: number of a part -> text."""
-    chapters = re.split(r"^## (.+)\n", text, flags=re.M)
-    chapter = dict(zip(chapters[1::2], chapters[2::2], strict=True)).get(f"Notebook {number}", "")
-    parts = re.split(r"^### (\d+)\. .*\n", chapter, flags=re.M)
-    return {part: note.strip() for part, note in zip(parts[1::2], parts[2::2], strict=True)}
+def _sections(heading: str, text: str) -> dict[str, str]:
+    """Return the text below each heading, by the number in the heading."""
+    parts = re.split(heading, text, flags=re.M)
+    return dict(zip(parts[1::2], map(str.strip, parts[2::2]), strict=True))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -259,15 +255,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     packing.add_argument("--python", default="", help="the learners' Python, such as 3.12")
     commands.add_parser("warm", help="compute the embeddings of the course's media")
     commands.add_parser("reset", help="forget kept embeddings and the database")
-    options = parser.parse_args(arguments)
+    options = vars(parser.parse_args(arguments))
+    command = {"pack": pack, "warm": warm, "reset": reset}[options.pop("command")]
     try:
-        if options.command == "pack":
-            pack(options.folder, options.systems, options.python)
-        elif options.command == "warm":
-            warm()
-        else:
-            reset()
-    except RuntimeError as error:
+        command(**options)
+    except (RuntimeError, FileNotFoundError) as error:  # FileNotFoundError: no catalog
         print(error)
         return 1
     return 0

@@ -159,6 +159,7 @@ def _map(ray, paths: list, make_encoder: Callable, workers: int) -> list[dict]:
         batch_size=BATCH,
         compute=ray.data.ActorPoolStrategy(size=min(workers, batches)),
         num_cpus=1,
+        max_restarts=0,  # Ray would start a worker that runs out of memory again without end
         runtime_env={"env_vars": settings},
     )
     dataset.context.enable_progress_bars = False

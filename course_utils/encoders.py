@@ -23,7 +23,7 @@ from torchvision.models import ResNet18_Weights
 from torchvision.models.video import R3D_18_Weights
 from torchvision.transforms import functional
 
-from course_utils.cache import all_tried, path_list
+from course_utils.cache import Encoder, all_tried, path_list
 from course_utils.media import READING, MediaError, iterate_frames, read_image, video_seconds
 from course_utils.session import progress
 from course_utils.weights import Weights, build, load_weights
@@ -43,108 +43,104 @@ def pick_device() -> torch.device:
     return torch.device("cpu")
 
 
-class NetworkEncoder:
-    """What encoders that are networks share: decoding ahead, batches, one contract for problems.
+class NetworkEncoder(Encoder):
+    """What encoders that are networks share: reading ahead, batches, one row for each file.
 
-    Each of them says what a file becomes (`_prepared`): one or several inputs of the network, whose
+    Each of them says what a file becomes (`_read`): one or several inputs of the network, whose
     vectors are averaged.
 
     Attributes:
-        name: what the encoder is called.
-        space: `image` or `video`; only vectors of one space and one fingerprint can be compared.
-        dim: 512.
-        device: where the network runs.
-        weights: where its parameters come from (`course_utils.weights.Weights`).
-        fingerprint: 12 hexadecimal digits that stand for architecture, weights, preprocessing and
-            the rules by which files are read.
-        batch_size: how many inputs go through the network at once.
-        progress: whether a bar is shown when somebody is watching.
+        weights: where the network's parameters come from (`course_utils.weights.Weights`).
+        batch_size: how many files are taken at once.
     """
 
-    name: str
-    space: str
     dim = 512
     layer_order = torch.channels_last  # the memory order in which convolutions are fastest
 
     def _load(self, network: str, device, batch_size: int, settings: tuple) -> None:
         """Build the network and stamp what its vectors depend on."""
         self.device = torch.device(device) if device else pick_device()
-        self.batch_size = batch_size if self.device.type == "cpu" else 64
+        self.batch_size = batch_size if self.device.type == "cpu" else 8 * batch_size
         if self.device.type == "mps":  # does not know the other orders
             self.layer_order = torch.contiguous_format
         model = _fused(build(network, self.weights))
         self.network = model.to(self.device, memory_format=self.layer_order)
         steps = self.preprocessing  # its numbers, not how torchvision happens to print them
         identity = (
-            self.name, self.weights.sha256, READING, *steps.mean, *steps.std, *steps.resize_size,
-            *steps.crop_size, steps.interpolation.name, *settings,
-        )  # fmt: skip
-        text = "|".join(map(str, identity))
-        self.fingerprint = hashlib.sha256(text.encode()).hexdigest()[:12]
+            *(self.name, self.weights.sha256, READING, *settings, steps.interpolation.name),
+            *(steps.resize_size, steps.crop_size, steps.mean, steps.std),
+        )
+        self.fingerprint = hashlib.sha256(repr(identity).encode()).hexdigest()[:12]
 
-    def encode(
-        self, paths: Sequence[str | Path], problems: list[MediaError] | None = None
-    ) -> np.ndarray:
-        """Return the embeddings of files.
+    def stream(self, paths: Sequence[str | Path]) -> Iterator[np.ndarray | MediaError]:
+        """Yield each file's embedding or error.
 
         Files are decoded in threads beside the network, a batch or two ahead of it, and only what
         the network will see is kept, so that memory grows neither with their number nor with a
         video's length.
+        """
+        for rows in self._results(path_list(paths), self._embed):
+            # A file's vector is the mean of its inputs': their sum points the same way.
+            yield rows if isinstance(rows, MediaError) else unit_rows(rows.sum(axis=0)[None])[0]
+
+    def encode_frames(self, frames: Iterable[np.ndarray]) -> np.ndarray:
+        """Return the embeddings of what is at hand already, such as the frames of a video.
 
         Args:
-            paths: n files, or a Catalog of n items.
-            problems: a list to which the errors of unusable files are added; their rows are then
-                left out. Without it, such files raise an error, after all files have been tried.
+            frames: for an `ImageEncoder` n pictures, each uint8 RGB of shape (height, width, 3);
+                for a `VideoEncoder` n clips, each of shape (16, height, width, 3). A generator
+                keeps only one of them in memory.
 
         Returns:
             float32 of shape (n, 512); every row has length 1.
 
         Raises:
-            MediaError: files are unusable and `problems` was not given; the message names each.
+            ValueError: a clip does not have 16 frames.
         """
-        rows = all_tried(self.stream(paths), problems)
-        return np.array(rows, dtype=np.float32).reshape(len(rows), self.dim)
-
-    def stream(self, paths: Sequence[str | Path]) -> Iterator[np.ndarray | MediaError]:
-        """Yield each file's embedding as soon as it is there, or the error of an unusable file.
-
-        Yields:
-            float32 of shape (512,) of length 1, or a `MediaError`, in the order of `paths`.
-        """
-        for rows in self._results(paths, self._embed):
-            # A file's vector is the mean of its inputs': their sum points the same way.
-            yield rows if isinstance(rows, MediaError) else unit_rows(rows.sum(axis=0)[None])[0]
+        prepared = [self.prepare(one) for one in frames]
+        if not prepared:
+            return np.zeros((0, self.dim), dtype=np.float32)
+        return unit_rows(self.compute(torch.stack(prepared)))
 
     def compute(self, prepared: torch.Tensor) -> np.ndarray:
-        """Return what the network makes of inputs that are at hand, as they are: not unit length.
+        """Return what the network makes of inputs, as it is: not unit length.
 
         Args:
-            prepared: what `prepare` returns, b of them stacked: uint8 (b, 3, ...).
+            prepared: what `prepare` returns, n of them stacked.
 
         Returns:
-            float32 of shape (b, 512), on the CPU whatever the device.
+            float32 of shape (n, 512), on the CPU whatever the device.
         """
         return self._compute(prepared, self._embed)
 
-    def _results(self, paths, function) -> Iterator[np.ndarray | MediaError]:
+    def normalize(self, prepared: torch.Tensor) -> torch.Tensor:
+        """Turn uint8 inputs (n, 3, ...) into the numbers that the network was trained on."""
+        shape = (3, *[1] * (prepared.ndim - 2))
+        steps = self.preprocessing
+        mean, deviation = (
+            torch.tensor(x, device=self.device).view(shape) for x in (steps.mean, steps.std)
+        )
+        pixels = prepared.to(self.device).to(torch.float32).div_(255).sub_(mean).div_(deviation)
+        return pixels.contiguous(memory_format=self.layer_order)
+
+    def _results(self, paths: list, function) -> Iterator[np.ndarray | MediaError]:
         """Yield for each file the network's rows for its inputs, or its error."""
-        paths, batch, size = path_list(paths), [], 0
         with closing(self._read_ahead(paths)) as files, progress(paths, self) as bar:
-            for prepared in files:
-                batch.append(prepared)
-                size += 0 if isinstance(prepared, MediaError) else len(prepared)
-                if size >= self.batch_size:
-                    yield from self._batch(batch, function)
-                    bar.update(len(batch))
-                    batch, size = [], 0
-            yield from self._batch(batch, function)
+            while batch := list(islice(files, self.batch_size)):
+                good = [inputs for inputs in batch if not isinstance(inputs, MediaError)]
+                rows = self._compute(torch.cat(good), function) if good else ()
+                ends = np.cumsum([len(inputs) for inputs in good])
+                parts = iter(np.split(rows, ends[:-1]) if good else ())
+                for inputs in batch:
+                    yield inputs if isinstance(inputs, MediaError) else next(parts)
+                bar.update(len(batch))
 
     def _read_ahead(self, paths: list) -> Iterator[torch.Tensor | MediaError]:
         """Yield what each file becomes, read by two threads that stay two batches ahead."""
 
         def read(path):
             try:
-                return self._prepared(path)
+                return self._read(path)
             except MediaError as error:
                 return error
 
@@ -160,44 +156,19 @@ class NetworkEncoder:
             finally:  # also when the learner presses stop
                 pool.shutdown(cancel_futures=True)
 
-    def _batch(self, batch: list, function) -> Iterator[np.ndarray | MediaError]:
-        good = [prepared for prepared in batch if not isinstance(prepared, MediaError)]
-        rows = self._compute(torch.cat(good), function) if good else None
-        start = 0
-        for prepared in batch:
-            if isinstance(prepared, MediaError):
-                yield prepared
-            else:
-                yield rows[start : start + len(prepared)]
-                start += len(prepared)
-
     def _compute(self, prepared: torch.Tensor, function) -> np.ndarray:
         with torch.inference_mode():
             parts = prepared.split(self.batch_size)
             return np.concatenate([function(self.normalize(x)).cpu().numpy() for x in parts])
 
     def _embed(self, batch: torch.Tensor) -> torch.Tensor:
-        return self.network(batch).flatten(1)
+        return self.network(batch)
 
     def _feature_map(self, batch: torch.Tensor) -> torch.Tensor:
         for name, layer in self.network.named_children():
             if name == "avgpool":
-                break
+                return batch.movedim(1, -1)  # (n, 512, ...places) -> (n, ...places, 512)
             batch = layer(batch)
-        return batch.movedim(1, -1)  # (b, 512, ...places) -> (b, ...places, 512)
-
-    def normalize(self, prepared: torch.Tensor) -> torch.Tensor:
-        """Turn uint8 inputs (b, 3, ...) into the numbers that the network was trained on."""
-        steps = self.preprocessing
-        mean, deviation = (
-            torch.tensor(values, device=self.device).view(3, *[1] * (prepared.ndim - 2))
-            for values in (steps.mean, steps.std)
-        )
-        pixels = prepared.to(self.device).to(torch.float32).div_(255).sub_(mean).div_(deviation)
-        return pixels.contiguous(memory_format=self.layer_order)
-
-    def _prepared(self, path: str | Path) -> torch.Tensor:
-        raise NotImplementedError
 
 
 class ImageEncoder(NetworkEncoder):
@@ -231,20 +202,6 @@ class ImageEncoder(NetworkEncoder):
         self.weights = load_weights("resnet18")
         self._load("resnet18", device, 8, (self.draft_side,))  # more than 8 gain little on a CPU
 
-    def encode_frames(self, frames: Iterable[np.ndarray]) -> np.ndarray:
-        """Return the embeddings of pictures that are at hand, such as the frames of a video.
-
-        Args:
-            frames: n pictures, each uint8 RGB of shape (height, width, 3).
-
-        Returns:
-            float32 of shape (n, 512); every row has length 1.
-        """
-        prepared = [self.prepare(Image.fromarray(frame)) for frame in frames]
-        if not prepared:
-            return np.zeros((0, self.dim), dtype=np.float32)
-        return unit_rows(self.compute(torch.stack(prepared)))
-
     def feature_map(self, paths: Sequence[str | Path]) -> np.ndarray:
         """Return what the network has just before averaging: one vector for each place.
 
@@ -255,20 +212,22 @@ class ImageEncoder(NetworkEncoder):
         Raises:
             MediaError: files are unusable; the message names each.
         """
-        maps = all_tried(self._results(paths, self._feature_map))
+        maps = all_tried(self._results(path_list(paths), self._feature_map))
         return np.concatenate([np.zeros((0, 7, 7, self.dim), dtype=np.float32), *maps])
 
-    def prepare(self, picture: str | Path | Image.Image) -> torch.Tensor:
+    def prepare(self, picture: str | Path | Image.Image | np.ndarray) -> torch.Tensor:
         """Return a picture as the network takes it but for normalising: uint8 (3, 224, 224)."""
         steps = self.preprocessing
-        if not isinstance(picture, Image.Image):
+        if isinstance(picture, (str, Path)):
             picture = read_image(picture, draft_side=self.draft_side)
+        if isinstance(picture, np.ndarray):
+            picture = Image.fromarray(picture)
         picture = functional.resize(
             picture, steps.resize_size, interpolation=steps.interpolation, antialias=steps.antialias
         )
         return functional.pil_to_tensor(functional.center_crop(picture, steps.crop_size))
 
-    def _prepared(self, path: str | Path) -> torch.Tensor:
+    def _read(self, path: str | Path) -> torch.Tensor:
         return self.prepare(path)[None]
 
 
@@ -338,28 +297,6 @@ class VideoEncoder(NetworkEncoder):
         sampling = (FRAME_RATE, FRAMES, MOST_CLIPS, SECONDS_A_CLIP, size)
         self._load("r3d_18", device, 1, sampling)  # two at once gain little and need 50 MB more
 
-    def encode_frames(self, clips: Iterable[np.ndarray]) -> np.ndarray:
-        """Return the embeddings of clips whose frames are at hand.
-
-        Args:
-            clips: n clips, each uint8 RGB of shape (16, height, width, 3); a generator keeps only
-                one of them in memory.
-
-        Returns:
-            float32 of shape (n, 512); every row has length 1.
-
-        Raises:
-            ValueError: a clip does not have 16 frames.
-        """
-        prepared = []
-        for clip in clips:
-            if len(clip) != FRAMES:
-                raise ValueError(f"A clip has {len(clip)} frames; the network takes {FRAMES}.")
-            prepared.append(self.prepare(clip))
-        if not prepared:
-            return np.zeros((0, self.dim), dtype=np.float32)
-        return unit_rows(self.compute(torch.stack(prepared)))
-
     def feature_map(self, path: str | Path) -> np.ndarray:
         """Return what the network has just before averaging: a vector for each time and place.
 
@@ -381,30 +318,33 @@ class VideoEncoder(NetworkEncoder):
         return clip_starts(video_seconds(path))
 
     def prepare(self, frames: np.ndarray) -> torch.Tensor:
-        """Return frames as the network takes them but for normalising.
+        """Return a clip as the network takes it but for normalising.
 
         Args:
-            frames: uint8 RGB of shape (t, height, width, 3).
+            frames: uint8 RGB of shape (16, height, width, 3).
 
         Returns:
-            uint8 of shape (3, t, size, size): colours first, then time.
-        """
-        return torch.stack([self._frame(frame) for frame in frames], dim=1)
+            uint8 of shape (3, 16, size, size): colours first, then time.
 
-    def _frame(self, frame: np.ndarray) -> torch.Tensor:
+        Raises:
+            ValueError: there are not 16 frames.
+        """
+        if len(frames) != FRAMES:
+            raise ValueError(f"A clip has {len(frames)} frames; the network takes {FRAMES}.")
+        return torch.stack([self._prepare_one(frame) for frame in frames], dim=1)
+
+    def _prepare_one(self, frame: np.ndarray) -> torch.Tensor:
         pixels = torch.from_numpy(frame).permute(2, 0, 1)
-        steps = self.preprocessing
-        pixels = functional.resize(
-            pixels, self.resize, interpolation=steps.interpolation, antialias=False
-        )
+        how = self.preprocessing.interpolation
+        pixels = functional.resize(pixels, self.resize, interpolation=how, antialias=False)
         return functional.center_crop(pixels, [self.size, self.size])
 
-    def _prepared(self, path: str | Path) -> torch.Tensor:
+    def _read(self, path: str | Path) -> torch.Tensor:
         """Return a video's clips, (k, 3, 16, size, size), shrinking each frame as it is read."""
         clips = []
         for start in self.starts(path):
             frames = iterate_frames(path, rate=FRAME_RATE, start=start)
-            small = [self._frame(frame) for _, frame in islice(frames, FRAMES)]
+            small = [self._prepare_one(frame) for _, frame in islice(frames, FRAMES)]
             if small:
                 small += small[-1:] * (FRAMES - len(small))  # a short video stops at its end
                 clips.append(torch.stack(small, dim=1))

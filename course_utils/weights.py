@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import socket
 import threading
 import urllib.request
@@ -23,11 +24,21 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 
+import torch
+from safetensors.torch import load_file
+from torchvision.models import ResNet18_Weights, resnet18
+from torchvision.models.video import R3D_18_Weights, r3d_18
+
 from course_utils.session import DATA
 
 CONNECT_SECONDS = 5  # how long to wait for the first answer before going on without internet
 STALL_SECONDS = 15  # how long a download may stand still
 
+BUILD = {"resnet18": resnet18, "r3d_18": r3d_18}
+OFFICIAL = {  # network: (torchvision's weights, what they were trained on)
+    "resnet18": (ResNet18_Weights.IMAGENET1K_V1, "ImageNet"),
+    "r3d_18": (R3D_18_Weights.KINETICS400_V1, "Kinetics-400"),
+}
 OFFLINE = {  # network: (file in data/weights/, its sha256)
     "resnet18": (
         "resnet18-course.safetensors",
@@ -89,34 +100,29 @@ def load_weights(network: str = "resnet18") -> Weights:
 
 @lru_cache(maxsize=16)
 def _find(network: str, choice: str, folder: str) -> Weights:
-    why = ""
+    published, why = OFFICIAL[network][0].url.rsplit("/", 1)[1], ""
     if folder:
-        return _from_folder(network, Path(folder).expanduser())
+        own = Path(folder).expanduser()
+        found = [own / published, *sorted(own.glob(f"{network}*.safetensors"))]
+        for path in found:
+            if path.is_file():
+                return _read(network, path, "folder", f"{path.name} from {own}")
+        raise WeightsError(
+            f"COURSE_WEIGHTS_DIR is {str(own)!r}, where there is neither {published} nor a "
+            f"{network}*.safetensors file; put one there or unset the variable."
+        )
     if choice != "offline":
         try:
-            return _official(network)
+            path = official_path(network)
+            note = f"official {OFFICIAL[network][1]} weights, {path.name}"
+            return _read(network, path, "official", note)
         except WeightsError as error:
             if choice == "official":
                 raise
             why = f" ({error})"
     name, sha256 = OFFLINE[network]
-    path = DATA / "weights" / name
-    if not path.is_file():
-        raise WeightsError(f"{str(path)!r} is missing; fetch the project's data/ folder again.")
-    return _read(network, path, "offline", f"the course's offline checkpoint, {name}{why}", sha256)
-
-
-def official_file(network: str) -> tuple[str, str, str]:
-    """Return URL, file name and SHA-256 prefix of torchvision's official weights."""
-    from torchvision.models import ResNet18_Weights
-    from torchvision.models.video import R3D_18_Weights
-
-    url = {
-        "resnet18": ResNet18_Weights.IMAGENET1K_V1,
-        "r3d_18": R3D_18_Weights.KINETICS400_V1,
-    }[network].url
-    name = url.rsplit("/", 1)[1]
-    return url, name, name.rsplit("-", 1)[1].split(".")[0]  # resnet18-f37072fd.pth -> f37072fd
+    note = f"the course's offline checkpoint, {name}{why}"
+    return _read(network, DATA / "weights" / name, "offline", note, sha256)
 
 
 def official_path(network: str) -> Path:
@@ -125,10 +131,8 @@ def official_path(network: str) -> Path:
     Raises:
         WeightsError: they are not there and cannot be reached.
     """
-    from torch import hub
-
-    url, name, prefix = official_file(network)
-    path = Path(hub.get_dir()) / "checkpoints" / name
+    url = OFFICIAL[network][0].url
+    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[1]
     if path.exists():
         return path
     _probe(url)
@@ -136,7 +140,7 @@ def official_path(network: str) -> Path:
     socket.setdefaulttimeout(STALL_SECONDS)  # torch's downloader has no time-out of its own
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        hub.download_url_to_file(url, str(path), hash_prefix=prefix)
+        torch.hub.download_url_to_file(url, str(path), hash_prefix=_hash_in(path))
     except Exception as error:  # no network, no space, no permission, or the wrong hash
         raise WeightsError(f"the download of {path.name} failed: {error}") from None
     finally:
@@ -166,57 +170,43 @@ def _probe(url: str) -> None:
         raise WeightsError(f"the official weights could not be reached: {answer[0]}")
 
 
-def _official(network: str) -> Weights:
-    _, name, prefix = official_file(network)
-    taught = {"resnet18": "ImageNet", "r3d_18": "Kinetics-400"}[network]
-    note = f"official {taught} weights, {name}"
-    return _read(network, official_path(network), "official", note, prefix)
+def _hash_in(path: Path) -> str:
+    """Return how a file's SHA-256 begins by its name: resnet18-f37072fd.pth -> f37072fd."""
+    found = torch.hub.HASH_REGEX.search(path.name) if path.suffix == ".pth" else None
+    return found[1] if found else ""
 
 
-def _from_folder(network: str, folder: Path) -> Weights:
-    """Use torchvision's file if it lies in the folder, else any safetensors file of the network."""
-    _, name, prefix = official_file(network)
-    if (folder / name).is_file():
-        return _read(network, folder / name, "folder", f"{name} from {folder}", prefix)
-    found = sorted(folder.glob(f"{network}*.safetensors"))
-    if not found:
-        raise WeightsError(
-            f"COURSE_WEIGHTS_DIR is {str(folder)!r}, where there is neither {name} nor a "
-            f"{network}*.safetensors file; put one there or unset the variable."
-        )
-    return _read(network, found[0], "folder", f"{found[0].name} from {folder}")
-
-
-def _read(network: str, path: Path, kind: str, note: str, prefix: str = "") -> Weights:
+def _read(network: str, path: Path, kind: str, note: str, sha256: str = "") -> Weights:
     """Check a weights file: its hash, its content, and that it fits the network."""
-    sha256 = hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                sha256.update(block)
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise WeightsError(f"{str(path)!r} cannot be read: {error.strerror}") from None
-    if not sha256.hexdigest().startswith(prefix):
         raise WeightsError(
-            f"{str(path)!r} was refused: its SHA-256 starts with {sha256.hexdigest()[:8]}, not "
-            f"{prefix[:8]}, so it is damaged or another file; delete it and fetch it again"
+            f"{str(path)!r} cannot be read ({error.strerror}); fetch it again"
+        ) from None
+    wanted = sha256 or _hash_in(path)
+    if not found.startswith(wanted):
+        raise WeightsError(
+            f"{str(path)!r} was refused: its SHA-256 starts with {found[:8]}, not {wanted[:8]}, so "
+            "it is damaged or another file; delete it and fetch it again"
         )
-    weights = Weights(partial(_state, path), kind, path, sha256.hexdigest(), note)
+    weights = Weights(partial(_state, path), kind, path, found, note)
     build(network, weights)
     return weights
 
 
 def _state(path: Path) -> dict:
     """Read a file's parameters; nothing in it can run."""
-    import torch
-    from safetensors.torch import load_file
-
     try:
         if path.suffix == ".safetensors":
             state = load_file(path)
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
-        return {name: _deepened(value) for name, value in state.items()}
+        for name, value in state.items():
+            if value.ndim == 5 and value.shape[2] == 1 and value.shape[-1] > 1:
+                # Kept one frame deep, to save space: there are zeros before and behind it.
+                state[name] = torch.nn.functional.pad(value, (0, 0, 0, 0, 1, 1))
+        return state
     except Exception:
         raise WeightsError(
             f"{str(path)!r} was refused: it is not a plain file of weights (a pickle that holds "
@@ -224,48 +214,34 @@ def _state(path: Path) -> dict:
         ) from None
 
 
-def _deepened(value):
-    """Put zeros before and behind a kernel that a file keeps one frame deep, to save space."""
-    import torch
-
-    flat = value.ndim == 5 and value.shape[2] == 1 and value.shape[-1] > 1
-    return torch.nn.functional.pad(value, (0, 0, 0, 0, 1, 1)) if flat else value
-
-
-def build(network: str, weights: Weights):
-    """Return a network with its weights, float32, without the last layer, ready for use.
+def build(network: str, weights: Weights) -> torch.nn.Module:
+    """Return a network with its weights, float32, without its last layer, ready for use.
 
     Args:
         network: `resnet18` or `r3d_18`.
         weights: parameters of exactly this network. The last layer may be missing from a video
             network's, and the counters of batch normalisation from any: neither is used.
 
-    Returns:
-        A `torch.nn.Module` in evaluation mode.
-
     Raises:
         WeightsError: the parameters are another network's; the message names the first difference.
     """
-    import torch
-    from torchvision import models
-
     state = dict(weights.state)
     with torch.device("meta"):  # shapes without memory: the parameters themselves move in
-        model = {"resnet18": models.resnet18, "r3d_18": models.video.r3d_18}[network]()
+        model = BUILD[network]()
     for name, value in model.state_dict().items():
         if name.endswith(".num_batches_tracked"):
             state.setdefault(name, torch.zeros((), dtype=torch.int64))
         elif network == "r3d_18" and name.startswith("fc."):
             state.setdefault(name, value)
     try:
-        model.load_state_dict(state, strict=True, assign=True)
+        model.load_state_dict(state, assign=True)
     except Exception as error:
         first = str(error).splitlines()[:2][-1].strip()[:300]
         raise WeightsError(
             f"{str(weights.path)!r} was refused: it does not fit {network} ({first}); "
             "use a file made for it"
         ) from None
-    model.fc = torch.nn.Identity()  # remove the last layer: what goes in comes out
+    model.fc = torch.nn.Identity()  # what goes in comes out
     return model.float().eval().requires_grad_(False)
 
 
@@ -302,13 +278,9 @@ def inflate(state: dict, frames: int = 3) -> dict:
 
 def _video_name(name: str) -> str:
     """Return what `r3d_18` calls a parameter of `resnet18`: conv1.weight -> stem.0.weight."""
-    where, _, parameter = name.rpartition(".")
-    if where in ("conv1", "bn1"):
-        return f"stem.{int(where == 'bn1')}.{parameter}"
-    for number in "12":
-        where = where.replace(f".conv{number}", f".conv{number}.0")
-        where = where.replace(f".bn{number}", f".conv{number}.1")
-    return f"{where}.{parameter}"
+    place = {"conv": 0, "bn": 1}
+    name = re.sub(r"^(conv|bn)1\.", lambda found: f"stem.{place[found[1]]}.", name)
+    return re.sub(r"\.(conv|bn)(\d)\.", lambda found: f".conv{found[2]}.{place[found[1]]}.", name)
 
 
 def time_blind(weights: Weights) -> Weights:
