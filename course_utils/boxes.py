@@ -26,7 +26,7 @@ from course_utils.evaluation import above
 from course_utils.figures import DARK, GREEN, VERMILION, Figure, label_color, new_figure
 from course_utils.media import displayable
 from course_utils.players import media_html, small_picture
-from course_utils.recorder import Camera, Microphone, OwnFile, words
+from course_utils.recorder import Camera, Microphone, OwnFile
 from course_utils.search import best_first, cosine_similarity, rocchio
 from course_utils.session import is_live
 
@@ -270,7 +270,8 @@ class Box(ABC):
         self.query_card.value = _card_html(self.query_item)
         for name, rows in columns.items():
             cards, title = self._cards[name], html.escape(name)
-            cards += [self._new_card(name) for _ in rows[len(cards) :]]
+            while len(cards) < len(rows):
+                cards.append(self._new_card(name))
             self._bodies[name].children = cards[: len(rows)]
             title = name and f'<div class="cg-column" role="heading" aria-level="3">{title}</div>'
             self._headings[
@@ -319,7 +320,7 @@ class Box(ABC):
         except EXPECTED as error:
             like = [x for x in self._choices() if text.lower() in _searched(x[1]).lower()]
             names = ", ".join(dict.fromkeys(item.name for _, item in like[:4]))
-            self._say(words(error) + (f" Did you mean {names}?" if names else ""), wrong=True)
+            self._say(_words(error) + (f" Did you mean {names}?" if names else ""), wrong=True)
         self._offer(like or self._choices())
         self.field.value = ""  # so that the same can be typed again
 
@@ -328,7 +329,7 @@ class Box(ABC):
         try:
             self._use(query)
         except EXPECTED as error:
-            self._say(words(error), wrong=True)
+            self._say(_words(error), wrong=True)
 
     def _use(self, query) -> None:
         """Make something the query; on any error all stays as it was."""
@@ -367,6 +368,10 @@ def _live(box, data: dict, metadata: dict) -> tuple[dict, dict]:
         data.pop("text/html", None)
         data["application/vnd.jupyter.widget-view+json"] = view
     return data, metadata
+
+
+def _words(error: Exception) -> str:
+    return str(error.args[0] if isinstance(error, KeyError) and error.args else error)
 
 
 def _styled(widget, *classes: str):
@@ -830,7 +835,7 @@ class Explore:
             try:
                 self.result = self.draw(**self.values)
             except Exception as error:
-                self.result = f"\u26a0 {words(error) or type(error).__name__}"
+                self.result = f"\u26a0 {_words(error) or type(error).__name__}"
             self._show()
 
         made.observe(moved, "value")
