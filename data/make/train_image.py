@@ -1,12 +1,13 @@
 """Train the course's own ResNet-18: it learns to repeat what a larger network says.
 
-    python data/make/train_image.py --pictures FOLDER --teacher FILE --minutes 60
-    python data/make/train_image.py ... --start data/weights/resnet18-course.safetensors --keep
+    python data/make/train_image.py --pictures FOLDER=3 OTHER=1 --teacher FILE --minutes 60
+    python data/make/train_image.py ... --start data/weights/resnet18-course.safetensors
+    python data/make/train_image.py ... --state FILE    stop at any time, and go on from there
 
 Both networks see the same crop of the same picture (the small one with fewer pixels), and the
 small one learns to give the answers of the large one: its 1,000 class scores, the direction of its
-embedding, and which pictures resemble which. No labels are needed. One picture in twenty is never
-trained on; how well the two networks agree on these is printed before and after.
+embedding, and which pictures resemble which. No labels are needed. Of each folder one picture in
+twenty is never trained on; how well the two networks agree on these is printed before and after.
 
 Sources: Hinton, Vinyals and Dean, Distilling the Knowledge in a Neural Network (2015),
 https://arxiv.org/abs/1503.02531; Beyer and others, Knowledge distillation: A good teacher is
@@ -21,6 +22,7 @@ Needs timm (`uv sync --extra training`). The teacher is EfficientNet-Lite0 in ti
 import argparse
 import copy
 import time
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +36,9 @@ from training import follow, learn, load_pictures, normalised, recoloured, save,
 STEPS = ResNet18_Weights.IMAGENET1K_V1.transforms()  # how its pictures are normalised
 # Part of the time that is gone: pixels of the student's crops, smallest and largest share of the
 # picture in a crop.
-PLAN = ((0.6, 112, 0.15, 1.0), (0.85, 128, 0.15, 1.0), (1.0, 160, 0.35, 1.0))
-BEGINNING = ("conv1", "bn1", "layer1")  # what `--keep` does not train: edges, colours, textures
+PLAN = ((0.6, 112, 0.15, 1.0), (0.85, 144, 0.15, 1.0), (1.0, 176, 0.3, 1.0))
+TEACHER = 160  # pixels of the teacher's crops, or as many as the student's if those are more
+FINEST = 48  # pixels of a picture that a crop's side has at least: less is only blur
 REMEMBERED = 2048  # pictures of earlier steps, with which those of a step are compared
 
 
@@ -104,6 +107,18 @@ def random_crops(pictures: torch.Tensor, side: int, least: float, most: float) -
     return (1 - share) * crops + share * crops[torch.randperm(n, device=device)]
 
 
+def crops_of(folders: list[torch.Tensor], shares: list[float], batch: int, side: int, least: float,
+             most: float) -> torch.Tensor:  # fmt: skip
+    """Return crops as `random_crops` does, of pictures drawn from several folders by shares."""
+    counts = torch.tensor(shares, dtype=torch.float).multinomial(batch, replacement=True)
+    parts = []
+    for pictures, n in zip(folders, counts.bincount(minlength=len(folders)).tolist(), strict=True):
+        chosen = pictures[torch.randint(len(pictures), (n,), device=pictures.device)]
+        low = min(most, max(least, (FINEST / pictures.shape[-1]) ** 2))
+        parts.append(random_crops(chosen, side, low, most))
+    return torch.cat(parts)
+
+
 def difference(given: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     """Return how far class scores are from the teacher's (Kullback-Leibler, temperature 2)."""
     given, wanted = F.log_softmax(given / 2, 1), F.log_softmax(wanted / 2, 1)
@@ -150,43 +165,54 @@ def agreement(student: nn.Module, teacher: nn.Module, pictures: torch.Tensor) ->
     }
 
 
-def train(student, teacher, pictures, minutes: float, batch: int, rate: float, keep: bool):
-    """Train for some minutes.
+def train(student, teacher, folders, chosen: Namespace) -> tuple[nn.Module, int]:
+    """Train until the minutes are over, those of earlier runs with the same state included.
 
     Args:
         student: the network that learns.
         teacher: the network that it learns from.
-        pictures: uint8 of shape (n, 3, height, width).
-        minutes: how long.
-        batch: how many crops at a time.
-        rate: the learning rate at its highest.
-        keep: leave the student's `BEGINNING` as it is.
+        folders: each folder's pictures, uint8 of shape (n, 3, height, width).
+        chosen: the command line; it may change when training goes on.
 
     Returns:
         A network with the moving average of the student's weights, and how many crops it saw.
     """
-    device = pictures.device
+    device, batch = folders[0].device, chosen.batch
     bridge = nn.Linear(512, 1280, device=device)  # from the student's embedding to the teacher's
-    kept = [getattr(student, name).requires_grad_(False) for name in BEGINNING if keep]
-    learned = [p for p in (*student.parameters(), *bridge.parameters()) if p.requires_grad]
+    learned = [*student.parameters(), *bridge.parameters()]
     groups = [{"params": [p for p in learned if p.ndim > 1], "weight_decay": 0.02},
               {"params": [p for p in learned if p.ndim < 2], "weight_decay": 0.0}]  # fmt: skip
-    optimiser = torch.optim.AdamW(groups, lr=rate)
+    optimiser = torch.optim.AdamW(groups, lr=chosen.rate)
     average = copy.deepcopy(student).eval()
+    parts = {"student": student, "bridge": bridge, "average": average, "optimiser": optimiser}
+    steps, crops_seen, before = 0, 0, 0.0  # seconds that earlier runs took
+    if chosen.state and chosen.state.exists():
+        state = torch.load(chosen.state, map_location=device, weights_only=True)
+        steps, crops_seen, before = state["counts"]
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+        print(f"goes on after {crops_seen:,} crops in {before / 60:.0f} minutes", flush=True)
+
+    def write(seconds):  # a run that is cut off while it writes leaves the older file whole
+        if chosen.state:
+            new = chosen.state.with_suffix(".part")
+            states = {name: part.state_dict() for name, part in parts.items()}
+            torch.save(states | {"counts": (steps, crops_seen, seconds)}, new)
+            new.replace(chosen.state)
+        save(copy.deepcopy(average), chosen.out)
+
+    torch.manual_seed(steps)
     memory = [torch.zeros(0, 512, device=device), torch.zeros(0, 1280, device=device)]
-    start, steps, said = time.time(), 0, 0.0
-    while (gone := (time.time() - start) / (60 * minutes)) < 1:
+    start = said = wrote = time.time()
+    while (gone := (before + time.time() - start) / (60 * chosen.minutes)) < 1:
         side, least, most = next(row[1:] for row in PLAN if gone < row[0])
-        set_rate(optimiser, rate, gone, steps, warm=200)
-        chosen = pictures[torch.randint(len(pictures), (batch,), device=device)]
-        crops = random_crops(chosen, pictures.shape[-1], least, most)
+        set_rate(optimiser, chosen.rate, gone, steps, warm=200)
+        crops = crops_of(folders, chosen.shares, batch, max(TEACHER, side), least, most)
         small = F.interpolate(crops, size=side, mode="bilinear", antialias=True)
-        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
-            theirs, wanted = ask_teacher(teacher, crops)
         student.train()
-        for layer in kept:
-            layer.eval()  # its running means stay as well
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        with torch.autocast(device.type, torch.bfloat16):
+            with torch.no_grad():
+                theirs, wanted = ask_teacher(teacher, crops)
             ours, scores = ask_student(student, small)
             near = F.cosine_similarity(bridge(ours).float(), theirs.float()).mean()
         seen = [torch.cat([F.normalize(x.float()), old])
@@ -195,46 +221,59 @@ def train(student, teacher, pictures, minutes: float, batch: int, rate: float, k
         memory = [x[:REMEMBERED].detach() for x in seen]
         loss = difference(scores.float(), wanted.float()) + 2 * (1 - near) + 2 * unlike
         learn(optimiser, loss, learned)
-        steps += 1
+        steps, crops_seen = steps + 1, crops_seen + batch
         follow(average, student, steps, 0.999)
-        if gone - said > 0.02:
-            said = gone
-            print(f"{gone:.0%}, {steps * batch:,} crops, side {side}, loss {loss.item():.2f}, "
+        if time.time() - said > 60:
+            said = time.time()
+            print(f"{gone:.1%}, {crops_seen:,} crops, side {side}, loss {loss.item():.2f}, "
                   f"direction {near.item():.3f}, resemblance {unlike.item():.2f}",
                   flush=True)  # fmt: skip
-    return average, steps * batch
+        if time.time() - wrote > 600:
+            wrote = time.time()
+            write(before + wrote - start)
+    write(before + time.time() - start)
+    return average, crops_seen
+
+
+def folder_and_share(text: str) -> tuple[Path, float]:
+    """Read "folder=2" or "folder", which means 1."""
+    folder, _, share = text.partition("=")
+    return Path(folder), float(share or 1)
 
 
 def main() -> None:
     """Read the command line, train, say how well it went, and write the checkpoint."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--pictures", type=Path, required=True, help="a folder, searched deeply")
+    options.add_argument("--pictures", type=folder_and_share, nargs="+", required=True,
+                         metavar="FOLDER=SHARE", help="share of the crops")  # fmt: skip
     options.add_argument("--teacher", type=Path, required=True, help="its safetensors file")
-    options.add_argument("--start", type=Path, help="a checkpoint to go on from")
+    options.add_argument("--start", type=Path, help="a checkpoint to begin with")
+    options.add_argument("--state", type=Path, help="written every ten minutes, to go on from")
     options.add_argument("--out", type=Path, default=Path("resnet18.safetensors"))
-    options.add_argument("--minutes", type=float, default=25)
+    options.add_argument("--minutes", type=float, default=25, help="of all runs with this state")
     options.add_argument("--batch", type=int, help="512 on a graphics card, else 64")
     options.add_argument("--rate", type=float, help="0.003 on a graphics card, else 0.001")
-    options.add_argument("--keep", action="store_true",
-                         help=f"leave {', '.join(BEGINNING)} as they are")  # fmt: skip
-    options.add_argument("--side", type=int, default=160, help="pictures are kept at this size")
+    options.add_argument("--side", type=int, default=192, help="pictures are kept no larger")
     chosen = options.parse_args()
-    if chosen.keep and not chosen.start:
-        options.error("--keep needs --start: a new network has learned nothing to keep.")
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    batch = chosen.batch or (512 if device.type == "cuda" else 64)
-    rate = chosen.rate or (3e-3 if device.type == "cuda" else 1e-3)
-    torch.manual_seed(0)
-    pictures = load_pictures(chosen.pictures, chosen.side).to(device)
-    held = torch.arange(len(pictures)) % 20 == 0
+    chosen.batch = chosen.batch or (512 if device.type == "cuda" else 64)
+    chosen.rate = chosen.rate or (3e-3 if device.type == "cuda" else 1e-3)
+    names, chosen.shares = zip(*chosen.pictures, strict=True)
+    folders = [load_pictures(name, chosen.side, enlarge=False).to(device) for name in names]
+    held = [pictures[::20] for pictures in folders]
     teacher, student = load_teacher(chosen.teacher, device), load_student(chosen.start, device)
-    before = agreement(student, teacher, pictures[held])
-    print(f"{len(pictures):,} pictures, {held.sum()} of them held out, on {device}: {before}")
-    student, crops = train(student, teacher, pictures[~held], chosen.minutes, batch, rate,
-                           chosen.keep)  # fmt: skip
-    print(f"{crops:,} crops later: {agreement(student, teacher, pictures[held])}")
-    save(student, chosen.out)
+
+    def report(network, when):
+        for name, all_of_it, part in zip(names, folders, held, strict=True):
+            print(f"{when}: {name}, {len(all_of_it):,} pictures, {len(part)} of them held out: "
+                  f"{agreement(network, teacher, part)}", flush=True)  # fmt: skip
+
+    if not (chosen.state and chosen.state.exists()):
+        report(student, "before")
+    kept = [pictures[torch.arange(len(pictures)) % 20 > 0] for pictures in folders]
+    student, crops = train(student, teacher, kept, chosen)
+    report(student, f"after {crops:,} crops")
 
 
 if __name__ == "__main__":

@@ -14,10 +14,11 @@ from course_utils.catalog import Catalog
 from course_utils.media import MediaError, read_image
 
 
-def load_pictures(folder: Path, side: int) -> torch.Tensor:
+def load_pictures(folder: Path, side: int, enlarge: bool = True) -> torch.Tensor:
     """Return all pictures under a folder, cut to squares: uint8 of shape (n, 3, side, side).
 
-    Files that cannot be read are named, and the rest goes on.
+    Files that cannot be read are named, and the rest goes on. Where they are not to be enlarged,
+    the first picture's shorter side is the largest that `side` can be.
     """
 
     def read(path):
@@ -30,7 +31,8 @@ def load_pictures(folder: Path, side: int) -> torch.Tensor:
 
     try:
         paths = Catalog.from_folder(folder).paths
-    except (OSError, ValueError) as error:
+        side = side if enlarge else min(side, *read_image(paths[0]).size)
+    except (OSError, ValueError, MediaError) as error:
         raise SystemExit(str(error)) from None
     with ThreadPoolExecutor() as pool:
         squares = [square for square in pool.map(read, paths) if square is not None]
