@@ -1,0 +1,245 @@
+"""The recorders in a real browser, whose camera and microphone are files of the course."""
+
+import contextlib
+import hashlib
+import json
+import re
+import textwrap
+import time
+
+import browser
+import films
+import numpy as np
+import pytest
+import soundfile
+from browser import errors, needs_chromium, opened, serving
+from PIL import Image
+
+from course_utils.media import read_image
+from course_utils.session import DATA
+
+pytestmark = needs_chromium
+CUP, VOICE = DATA / "images" / "cup-02.jpg", DATA / "audio" / "voices" / "sky-1.flac"
+START = """
+import json, os
+from pathlib import Path
+from course_utils.catalog import Catalog
+from course_utils.recorder import Camera, Microphone, OwnFile
+from course_utils.search import top_k
+from course_utils.session import private_folder
+
+def tell(**said):
+    Path("said.json").write_text(json.dumps(said))
+
+def search(encoder, items):
+    vectors = encoder.encode(items.paths)
+    def act(path):
+        best, cosines = top_k(encoder.encode([path])[0], vectors, 3)
+        tell(names=[items[i].name for i in best], labels=[items[i].label for i in best],
+             cosines=cosines.tolist(), size=path.stat().st_size)
+    return act
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("lab")) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def recorders(monkeypatch, server, cells, *options, without=()):
+    """Run cells in a browser with these options; yield the page and its recorders."""
+    wanted = [x for x in browser.CHROMIUM_ARGS if x not in without]
+    monkeypatch.setattr(browser, "CHROMIUM_ARGS", [*wanted, *options])
+    folder = server.course / "notebooks"
+    (folder / "said.json").unlink(missing_ok=True)
+    name = f"recorders-{len(list(folder.glob('*')))}.ipynb"  # or Jupyter asks about the last one
+    with opened(server, name, [START, *map(textwrap.dedent, cells)]) as page:
+        assert errors(page) == []
+        yield page, page.locator(".cr-root")
+
+
+def said(server, seconds: float = 60.0) -> dict:
+    """Wait until the kernel has told something, and return it."""
+    file = server.course / "notebooks" / "said.json"
+    for _ in range(int(10 * seconds)):
+        with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
+            return json.loads(file.read_text())
+        time.sleep(0.1)
+    pytest.fail("nothing came from the recorder")
+
+
+def expect_status(recorder, words: str, seconds: float = 30.0):
+    from playwright.sync_api import expect
+
+    expect(recorder.get_by_role("status")).to_contain_text(re.compile(words), timeout=1e3 * seconds)
+
+
+def test_a_voice_fed_in_finds_its_speaker_first(monkeypatch, server, tmp_path):
+    sound, rate = soundfile.read(VOICE)
+    quiet = np.zeros(rate)
+    soundfile.write(tmp_path / "voice.wav", np.r_[quiet, sound, quiet], rate, subtype="PCM_16")
+    cell = """
+    from course_utils.audio import AudioEncoder
+    voices = Catalog.load().select(kind="audio", role="item")
+    voices = Catalog([x for x in voices if x.caption == "Life is beautiful."])
+    Microphone(search(AudioEncoder().fit(voices.paths), voices))"""
+    file = f"--use-file-for-fake-audio-capture={tmp_path / 'voice.wav'}%noloop"
+    with recorders(monkeypatch, server, [cell], file) as (page, microphone):
+        microphone.get_by_role("button", name="Record").click()
+        page.wait_for_timeout(1000)
+        microphone.screenshot(path=tmp_path / "recording.png")
+        page.wait_for_timeout(500 + 1000 * len(sound) / rate)
+        assert microphone.locator(".cr-left").inner_text() in "45678"  # seconds are left
+        microphone.get_by_role("button", name="Stop").click()
+        found = said(server)
+        print(found)
+        expect_status(microphone, r"In use: voice.webm, a sound of \d")
+        browser.plays(page, microphone.locator("audio"))
+        assert microphone.get_by_role("button", name="Record again").is_visible()
+    assert found["names"][0] == VOICE.stem and found["cosines"][0] > 0.9
+
+
+def test_a_cup_finds_cups_and_two_recorders_do_not_disturb_each_other(
+    monkeypatch, server, tmp_path
+):
+    cup = np.asarray(read_image(CUP).resize((640, 480)))
+    films.write(tmp_path / "cup.mjpeg", [cup] * 20, 10, "mjpeg", form="mjpeg", pixels="yuvj420p")
+    cell = """
+    from course_utils.encoders import ImageEncoder
+    items = Catalog.load().select(kind="image", role="item")
+    Camera(search(ImageEncoder(), items), default=items.paths[0])"""
+    film = """
+    from course_utils import media
+    def act(path):
+        tell(film=media.video_seconds(path), sound=len(media.read_waveform(path)))
+    Camera(act, film=True)"""
+    file = f"--use-file-for-fake-video-capture={tmp_path / 'cup.mjpeg'}"
+    with recorders(monkeypatch, server, [cell, film], file) as (page, both):
+        camera, filming = both.nth(0), both.nth(1)
+        filming.get_by_role("button", name="Turn the camera on").click()
+        camera.get_by_role("button", name="Turn the camera on").click()
+        camera.get_by_role("button", name="Take the picture").wait_for()
+        lights = "document.querySelectorAll('.cr-live')[{}].srcObject?.active ?? false"
+        assert page.evaluate(lights.format(0)) and page.evaluate(lights.format(1))
+        page.keyboard.press("Space")
+        found = said(server)
+        print(found)
+        expect_status(camera, "In use: picture.jpg, a picture of ")
+        assert not page.evaluate(lights.format(0)) and page.evaluate(lights.format(1))
+        assert camera.get_by_role("img").evaluate("image => image.naturalWidth") > 300
+        (server.course / "notebooks" / "said.json").unlink()
+        filming.get_by_role("button", name="Record 3 seconds").click()
+        film = said(server)
+        print(film)
+        browser.plays(page, filming.locator(".cr-result video"))
+        assert not page.evaluate(lights.format(1))
+        camera.get_by_role("button", name="Delete").click()
+        expect_status(camera, "deleted. Unless you do, pen-01.jpg is used")
+    assert found["names"][0] == CUP.stem and found["labels"] == ["cup"] * 3
+    assert 1.5 < film["film"] < 3.7 and film["sound"] > 16_000
+
+
+def send(server, tmp_path, page, own, megabytes: int) -> float:
+    """Send a film of that size and return how many seconds it took; it must arrive whole."""
+    path = tmp_path / "large <b>film.avi"
+    films.write(path, films.numbered(8), codec="rawvideo", pixels="bgr24")
+    with path.open("ab") as file:  # players read on only as far as a film's own end
+        for _ in range(megabytes):
+            file.write(np.random.default_rng().bytes(10**6))
+    began = time.time()
+    own.locator(".cr-file").set_input_files(path)
+    own.get_by_role("progressbar").wait_for()
+    took = said(server, seconds=300)
+    assert took["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert took["name"] == "large _b_film.avi"
+    return took["time"] - began
+
+
+OWN = """
+import hashlib, time
+def act(path):
+    if path.suffix == ".png":
+        raise ValueError("No pictures, please.")
+    now = time.time()
+    tell(time=now, name=path.name, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+own = OwnFile(act); own"""
+
+
+def test_a_file_of_30_mb_a_path_and_bad_files(monkeypatch, server, tmp_path):
+    with recorders(monkeypatch, server, [OWN]) as (page, own):
+        print(send(server, tmp_path, page, own, 30))
+        expect_status(own, "In use: large _b_film.avi, a film of 0.5 s")
+        choose, path = own.locator(".cr-file"), own.get_by_label("Path")
+        path.fill(f" '{VOICE}' ")
+        path.press("Enter")
+        expect_status(own, f"In use: {VOICE.name}")
+        assert path.input_value() == ""
+        Image.new("RGB", (9, 9)).save(tmp_path / "a.png")
+        (tmp_path / "<img src=x onerror=alert(1)>.txt").write_text("words")
+        (tmp_path / "empty.jpg").touch()
+        for file, words in {
+            "<img src=x onerror=alert(1)>.txt": "is neither a picture nor",
+            "empty.jpg": "'empty.jpg' is empty",
+            "a.png": "No pictures, please",
+        }.items():
+            choose.set_input_files(tmp_path / file)
+            expect_status(own, words)
+            assert own.locator(".cr-status img").count() == 0
+
+
+@pytest.mark.nightly
+def test_a_file_of_300_mb(monkeypatch, server, tmp_path):
+    with recorders(monkeypatch, server, [OWN]) as (page, own):
+        print(send(server, tmp_path, page, own, 300))
+
+
+def test_no_permission_and_no_secure_page(monkeypatch, server):
+    cell = f"Camera(lambda path: tell(name=path.name), default={str(CUP)!r})"
+    fake = "--use-fake-ui-for-media-stream"
+    with recorders(monkeypatch, server, [cell], without=[fake]) as (page, camera):
+        camera.get_by_role("button", name="Turn the camera on").click()
+        expect_status(camera, "The camera is not allowed here.*Unless you do, cup-02.jpg is used")
+        page.evaluate("Object.defineProperty(window, 'isSecureContext', { value: false })")
+        page.evaluate("Object.defineProperty(navigator, 'mediaDevices', { value: undefined })")
+        page.evaluate("Object.defineProperty(crypto, 'subtle', { value: undefined })")
+        camera.get_by_role("button", name="Turn the camera on").click()
+        expect_status(camera, "This page is not secure.*choose a file")
+        assert camera.get_by_role("button", name="Choose a file instead").is_visible()
+        camera.locator(".cr-file").set_input_files(CUP)
+        assert said(server) == {"name": CUP.name}
+
+
+def test_a_closed_tab_and_a_kernel_that_restarts(monkeypatch, server, tmp_path):
+    cell = """
+    def act(path):
+        tell(kept=[x.name for x in private_folder().rglob("*") if x.is_file()])
+    Microphone(act)"""
+    with recorders(monkeypatch, server, [cell]) as (page, microphone):
+        page.keyboard.press("Control+s")
+        microphone.get_by_role("button", name="Record").click()
+        expect_status(microphone, "Recording")
+        address, chromium = page.url, page.context.browser
+        page.close()
+        page = chromium.new_page()
+        page.goto(f"{address.partition('?')[0]}?token=course")
+        microphone = page.locator(".cr-root")
+        record = microphone.get_by_role("button", name="Record")
+        record.click(timeout=60_000)  # the kernel still has the recorder
+        page.wait_for_timeout(1500)
+        microphone.get_by_role("button", name="Stop").click()
+        assert said(server) == {"kept": ["voice.webm"]}  # nothing of the one before
+        record.click()
+        expect_status(microphone, "Recording")
+        page.get_by_text("Kernel", exact=True).first.click()
+        page.get_by_text("Restart Kernel\u2026", exact=True).click()
+        page.get_by_role("button", name="Confirm Kernel Restart").click()
+        page.wait_for_timeout(2000)
+        microphone.get_by_role("button", name="Stop").click()
+        expect_status(microphone, "The kernel does not answer")
+        microphone.screenshot(path=tmp_path / "lost.png")
+        browser.plays(page, microphone.locator("audio"))  # nothing is lost
+        browser.run_all(page)
+        assert errors(page) == []
+        expect_status(microphone, "Say something")
