@@ -1,9 +1,8 @@
 """Embeddings that are computed once and kept on disk.
 
-Encoding is the slow part of a search, and a file's vector changes only if the file or the encoder
-does. So it is kept under the file's content and the encoder's fingerprint, not under its name: a
-renamed file is still known, a changed one is encoded anew, and another encoder's vectors are never
-mixed in.
+A file's vector changes only if the file or the encoder does. So it is kept under the file's content
+and the encoder's fingerprint, not under its name: a renamed file is still known, a changed one is
+encoded anew, and another encoder's vectors are never mixed in.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import stat
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,6 +17,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import CodeType, FunctionType, MethodType
+from uuid import uuid4
 
 import numpy as np
 
@@ -34,28 +33,16 @@ _unwritten: dict[Path, np.ndarray] = {}
 
 
 def path_list(paths: Sequence[str | Path]) -> list:
-    """Return the paths of a list or of a Catalog as a list.
-
-    Raises:
-        TypeError: it is a single path.
-    """
+    """Return the paths of a list or of a Catalog; a single path is a TypeError."""
     if isinstance(paths, (str, Path)):
         raise TypeError(f"This takes a list of paths; write [{str(paths)!r}] for one file.")
     return list(getattr(paths, "paths", paths))  # a Catalog knows its paths
 
 
 def all_tried(results: Iterable, problems: list[MediaError] | None = None) -> list:
-    """Go through the results of all files and part the good ones from the errors.
+    """Go through the results of all files; return the good ones, and report the errors among them.
 
-    Args:
-        results: for each file what was made of it, or its `MediaError`.
-        problems: a list to which the errors are added.
-
-    Returns:
-        The good results, in order.
-
-    Raises:
-        MediaError: there are errors and `problems` was not given; the message names each file.
+    Errors are added to `problems`; without it, one `MediaError` that names each file is raised.
     """
     results = list(results)
     errors = [result for result in results if isinstance(result, MediaError)]
@@ -69,14 +56,9 @@ def all_tried(results: Iterable, problems: list[MediaError] | None = None) -> li
 class Encoder:
     """What every encoder can do, whether it computes or remembers; each says how in `stream`.
 
-    Attributes:
-        name: what the encoder is called.
-        space: `image`, `video` or `audio`; only vectors of one space and one fingerprint can be
-            compared.
-        dim: how many numbers a vector has.
-        device: where it computes.
-        fingerprint: 12 hexadecimal digits that stand for all that its vectors depend on.
-        progress: whether a bar is shown when somebody is watching.
+    Each has a `name`, a `space` (`image`, `video` or `audio`), `dim` numbers in a vector, and a
+    `fingerprint` that stands for all that a vector depends on; only vectors of one space and one
+    fingerprint can be compared. `progress` says whether a bar is shown when somebody is watching.
     """
 
     def stream(self, paths: Sequence[str | Path]) -> Iterator[np.ndarray | MediaError]:
@@ -86,15 +68,12 @@ class Encoder:
     def encode(
         self, paths: Sequence[str | Path], problems: list[MediaError] | None = None
     ) -> np.ndarray:
-        """Return the embeddings of files.
+        """Return the embeddings of n files: float32 (n, dim), each row of length 1, in their order.
 
         Args:
-            paths: n files, or a Catalog of n items.
+            paths: the files, or a Catalog.
             problems: a list to which the errors of unusable files are added; their rows are then
                 left out. Without it, such files raise an error, after all files have been tried.
-
-        Returns:
-            float32 of shape (n, dim), in the order of `paths`; every row has length 1.
 
         Raises:
             MediaError: files are unusable and `problems` was not given; the message names each.
@@ -103,14 +82,9 @@ class Encoder:
         return np.array(rows, dtype=np.float32).reshape(len(rows), self.dim)
 
     def embed(self, catalog):
-        """Encode the items of a catalog and leave out those that cannot be read.
+        """Return the Catalog of the m readable items and their embeddings, float32 (m, dim).
 
-        Args:
-            catalog: a `course_utils.catalog.Catalog` of n items.
-
-        Returns:
-            The catalog of the m <= n readable items, and their embeddings of shape (m, dim). Each
-            item left out is printed with the reason.
+        Each item left out is printed with the reason.
         """
         problems: list[MediaError] = []
         vectors = self.encode(catalog, problems)
@@ -120,18 +94,14 @@ class Encoder:
 def content_hash(path: str | Path) -> str:
     """Return the SHA-256 of a file's content, 64 hexadecimal digits.
 
-    Within a process a file is read again only if its size or one of its dates has changed.
-
-    Raises:
-        OSError: the file cannot be read, or is not an ordinary file.
-
-    Introduced in notebook 4.
+    Within a process a file is read again only if its size or one of its dates has changed. A file
+    that cannot be read, or is not an ordinary one, is an OSError.
     """
     path = Path(path).absolute()
     before = path.stat()
     if not stat.S_ISREG(before.st_mode):
         raise OSError(f"{str(path)!r} is not an ordinary file")
-    key = (str(path), before.st_ino, before.st_size, before.st_mtime_ns, before.st_ctime_ns)
+    key = (path, before.st_ino, before.st_size, before.st_mtime_ns, before.st_ctime_ns)
     if key in _hashes:
         return _hashes[key]
     sha256 = hashlib.sha256()
@@ -146,11 +116,10 @@ def content_hash(path: str | Path) -> str:
 class EmbeddingCache(Encoder):
     """An encoder that remembers: it is used like the encoder it is made from.
 
-    Everything that it does not do itself (`dim`, `fingerprint`, `feature_map`, ...) is the
-    encoder's. Several kernels may use it at once. Each file's vectors are a record of their own
-    that appears whole or not at all; one that is damaged is not believed, but made anew. If the
-    program is killed, the batch that it was encoding at that moment is lost, never more. Where
-    nothing can be written, vectors are remembered for as long as the process runs.
+    What it does not do itself (`dim`, `feature_map`, ...) is the encoder's. Several kernels may use
+    it at once. Each file has a record that appears whole or not at all; a damaged one is made anew.
+    If the program is killed, the batch in work is lost, never more. Where nothing can be written,
+    vectors are remembered for as long as the process runs.
 
     Attributes:
         encoder: the encoder that vectors come from.
@@ -172,6 +141,10 @@ class EmbeddingCache(Encoder):
             raise AttributeError(name)
         return getattr(self.encoder, name)
 
+    def fit(self, paths: Sequence[str | Path]) -> EmbeddingCache:
+        """Return a cache of the encoder centred on a collection (see `AudioEncoder.fit`)."""
+        return EmbeddingCache(self.encoder.fit(paths), self.folder)
+
     def stream(self, paths: Sequence[str | Path]) -> Iterator[np.ndarray | MediaError]:
         """Yield each file's embedding or error; only new files are encoded."""
         for found in self._gather(path_list(paths), "encode", self.encoder.stream):
@@ -184,23 +157,17 @@ class EmbeddingCache(Encoder):
         compute: Callable[[Path], np.ndarray],
         problems: list[MediaError] | None = None,
     ) -> list[np.ndarray]:
-        """Return several vectors for each file, such as those of a video's key frames.
+        """Return several vectors for each of n files, such as those of a video's key frames.
 
         They are kept apart by `recipe` and by the code of `compute`, with the functions, arrays and
         plain values that it names: change one, and they are computed anew. What lies inside other
         objects is not looked at; if the result depends on that, say so in `recipe`.
 
         Args:
-            paths: n files, or a Catalog of n items.
+            paths: the files, or a Catalog.
             recipe: what `compute` does, in words.
-            compute: makes the vectors of one file, float32 of shape (m, d), with this encoder.
-            problems: as in `encode`.
-
-        Returns:
-            n arrays, in the order of `paths`, without those of unusable files.
-
-        Raises:
-            MediaError: files are unusable and `problems` was not given.
+            compute: makes the vectors of one file, (m, d), with this encoder.
+            problems: as in `encode`, and so are the errors.
         """
 
         def one_by_one(files: list) -> Iterator[np.ndarray | MediaError]:
@@ -213,63 +180,46 @@ class EmbeddingCache(Encoder):
         recipe = f"{recipe}|{_described(compute, compute)}"
         return all_tried(self._gather(path_list(paths), recipe, one_by_one), problems)
 
-    def fit(self, paths: Sequence[str | Path]) -> EmbeddingCache:
-        """Return a cache of the encoder centred on a collection (see `AudioEncoder.fit`)."""
-        return EmbeddingCache(self.encoder.fit(paths), self.folder)
-
     def _gather(self, paths: list, recipe: str, compute) -> list[np.ndarray | MediaError]:
         """Read what is kept and compute the rest; copies of a file are computed once."""
-        contents = [_content(path) for path in paths]
-        places = [
-            self._place(recipe, content or f"unreadable {number}")
-            for number, content in enumerate(contents)
-        ]
-        found = {place: _read(place) for place in places}
-        self.reused += sum(found[place] is not None for place in places)
-        copies = Counter(places)
-        missing = {
-            place: (path, content)
-            for place, path, content in zip(places, paths, contents, strict=True)
-            if found[place] is None
-        }
-        results = compute([path for path, _ in missing.values()]) if missing else ()
-        for (place, (path, content)), result in zip(missing.items(), results, strict=True):
-            found[place] = result
-            if isinstance(result, MediaError):
-                continue
-            found[place] = array = np.atleast_2d(np.asarray(result, dtype=np.float32))
-            if array.ndim != 2:
-                raise ValueError(f"{str(path)!r} gave shape {array.shape}, not (rows, d).")
-            self.computed += 1
-            self.reused += copies[place] - 1
-            if _content(path) == content:  # else it was changed while it was being encoded
-                self._write(place, array)
+        keys = [_content(path) or f"unreadable {number}" for number, path in enumerate(paths)]
+        places = {key: self._place(recipe, key) for key in keys}
+        found = {key: _read(place) for key, place in places.items()}
+        self.reused += sum(found[key] is not None for key in keys)
+        missing = {key: path for key, path in zip(keys, paths, strict=True) if found[key] is None}
+        copies = Counter(keys)
+        results = compute(list(missing.values())) if missing else ()
+        for (key, path), result in zip(missing.items(), results, strict=True):
+            found[key] = result
+            if not isinstance(result, MediaError):
+                found[key] = np.atleast_2d(np.asarray(result, dtype=np.float32))
+                self.computed += 1
+                self.reused += copies[key] - 1
+                if _content(path) == key:  # else it was changed while it was being encoded
+                    self._write(places[key], found[key])
         return [
-            MediaError(path, found[place].problem, found[place].remedy)
-            if isinstance(found[place], MediaError)
-            else found[place]
-            for place, path in zip(places, paths, strict=True)
+            MediaError(path, found[key].problem, found[key].remedy)
+            if isinstance(found[key], MediaError)
+            else found[key]
+            for key, path in zip(keys, paths, strict=True)
         ]
 
-    def _place(self, recipe: str, content: str) -> Path:
+    def _place(self, recipe: str, key: str) -> Path:
         """Return where a record is kept; folders of a few hundred files stay quick to list."""
-        key = repr((str(self.encoder.fingerprint), recipe, content))
-        name = hashlib.sha256(key.encode()).hexdigest()
+        parts = repr((self.encoder.fingerprint, recipe, key))
+        name = hashlib.sha256(parts.encode()).hexdigest()
         return self.folder / "course_embeddings" / name[:2] / f"{name}.vectors"
 
     def _write(self, place: Path, array: np.ndarray) -> None:
         """Keep a record: first under a name of its own, then moved to its place at once."""
-        content = io.BytesIO()
+        content, part = io.BytesIO(), place.with_name(f"{uuid4().hex}.part")
         np.save(content, array, allow_pickle=False)
-        record, part = _checksum(place, content.getvalue()) + content.getvalue(), None
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=place.parent, delete=False) as file:
-                part = Path(file.name)
-                file.write(record)
+            part.write_bytes(_checksum(place, content.getvalue()) + content.getvalue())
             part.replace(place)  # from one moment to the next, and whole
         except OSError as error:
-            with suppress(OSError, AttributeError):
+            with suppress(OSError):
                 part.unlink()
             _unwritten[place] = array
             if len(_unwritten) > REMEMBERED:
@@ -283,7 +233,6 @@ class EmbeddingCache(Encoder):
 
 
 def _content(path: str | Path) -> str:
-    """Return what a file's vectors are kept under, empty if it cannot be read."""
     try:
         return content_hash(path)
     except (OSError, ValueError):  # ValueError: a name with a null character
@@ -298,7 +247,7 @@ def _checksum(place: Path, content: bytes) -> bytes:
 def _read(place: Path) -> np.ndarray | None:
     """Return a record's vectors, or None if there is no sound one."""
     if place in _unwritten:
-        return _unwritten[place].copy()
+        return _unwritten[place]
     try:
         record = place.read_bytes()
     except OSError:
@@ -309,10 +258,7 @@ def _read(place: Path) -> np.ndarray | None:
 
 
 def _described(value, top, seen: tuple = ()) -> str:
-    """Say what a function's result depends on, as far as its code shows.
-
-    Functions of the module of `top` and of the notebook are followed, others stand by their names.
-    """
+    """Say what a function's result depends on; functions of other modules stand by their names."""
     if isinstance(value, MethodType):
         value = value.__func__
     if isinstance(value, partial):
@@ -322,8 +268,7 @@ def _described(value, top, seen: tuple = ()) -> str:
             return f"{value.__module__}.{value.__qualname__}"
         named = [value.__globals__.get(name) for name in value.__code__.co_names]
         cells = [cell.cell_contents for cell in value.__closure__ or ()]
-        seen = (*seen, value)
-        value = (value.__code__, value.__defaults__, *cells, *named)
+        seen, value = (*seen, value), (value.__code__, value.__defaults__, *cells, *named)
     if isinstance(value, CodeType):
         value = (value.co_code, value.co_names, *value.co_consts)
     if isinstance(value, (tuple, frozenset)):

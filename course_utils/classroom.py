@@ -1,8 +1,8 @@
 """For instructors: a pack for a class without internet, a fresh start, notes for the slides.
 
 python -m course_utils.classroom pack FOLDER --for windows --for macos
-python -m course_utils.classroom warm
-python -m course_utils.classroom reset
+python -m course_utils.classroom warm     computes the embeddings of the course's media
+python -m course_utils.classroom reset    forgets kept embeddings and the database
 """
 
 from __future__ import annotations
@@ -23,16 +23,15 @@ from course_utils.session import DATA, cache_folder
 
 ROOT = DATA.parent
 SYSTEMS = {  # name: (title, what uv resolves for, which wheels pip may take)
-    "windows": ("Windows", "x86_64-pc-windows-msvc", ["win_amd64"]),
+    "windows": ("Windows", "x86_64-pc-windows-msvc", "win_amd64"),
     "macos": (
-        "macOS (Apple silicon)",
-        "aarch64-apple-darwin",
-        [f"macosx_{version}_0_arm64" for version in range(11, 16)],
+        *("macOS (Apple silicon)", "aarch64-apple-darwin"),
+        "macosx_11_0_arm64 macosx_12_0_arm64 macosx_13_0_arm64 macosx_14_0_arm64 macosx_15_0_arm64",
     ),
     "linux": (
-        "Linux",
-        "x86_64-manylinux_2_28",
-        ["manylinux2014_x86_64", *(f"manylinux_2_{n}_x86_64" for n in (17, 24, 26, 27, 28))],
+        *("Linux", "x86_64-manylinux_2_28"),
+        "manylinux2014_x86_64 manylinux_2_17_x86_64 manylinux_2_24_x86_64 manylinux_2_26_x86_64 "
+        "manylinux_2_27_x86_64 manylinux_2_28_x86_64",
     ),
 }
 START = """# The course, without internet
@@ -52,7 +51,7 @@ def pack(folder: str | Path, systems: Sequence[str] = (), python: str = "") -> N
     """Gather everything that a class needs into one folder.
 
     The project itself, the official weights (if they are here or can be fetched), all packages for
-    each system, and START.md with what learners type. What is there already is not fetched again.
+    each system, and START.md with what learners type.
 
     Args:
         folder: where to; it is made if it is not there.
@@ -60,8 +59,7 @@ def pack(folder: str | Path, systems: Sequence[str] = (), python: str = "") -> N
         python: the learners' Python version, such as `3.12`; empty takes the one that runs this.
 
     Raises:
-        PackError: the project's folder is not here, a system is unknown, a program is missing or a
-            download failed.
+        PackError: the project's folder is not here, a program is missing or a download failed.
     """
     folder = Path(folder).absolute()
     if not (ROOT / "pyproject.toml").is_file():
@@ -71,21 +69,16 @@ def pack(folder: str | Path, systems: Sequence[str] = (), python: str = "") -> N
         )
     if folder == ROOT or ROOT in folder.parents:
         raise PackError(f"{str(folder)!r} lies in the project itself; name a folder outside of it.")
+    if not (shutil.which("uv") and shutil.which("uvx")):
+        raise PackError("The program uv is missing; run `pip install uv`.")
     here = {"Windows": "windows", "Darwin": "macos"}.get(platform.system(), "linux")
     python, systems = python or "{}.{}".format(*sys.version_info), list(systems) or [here]
-    if unknown := set(systems) - set(SYSTEMS):
-        raise PackError(
-            f"No system is called {', '.join(unknown)}; choose of {', '.join(SYSTEMS)}."
-        )
-    if missing := [name for name in ("uv", "uvx") if not shutil.which(name)]:
-        raise PackError(f"The program {missing[0]} is missing; run `pip install uv`.")
-    folder.mkdir(parents=True, exist_ok=True)
     _copy_project(folder / "course")
     with_weights = _copy_weights(folder / "weights")
+    start = START.format(python=python)
     for system in systems:
         _fetch_wheels(folder / "wheels" / system, system, python)
-    commands = [_commands(system, python, with_weights) for system in systems]
-    start = "\n".join([START.format(python=python), *commands])
+        start += _commands(system, python, with_weights)
     (folder / "START.md").write_text(start, encoding="utf-8")
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     print(f"{folder}: {size / 1e9:.1f} GB for {', '.join(systems)}, Python {python}. See START.md.")
@@ -94,37 +87,33 @@ def pack(folder: str | Path, systems: Sequence[str] = (), python: str = "") -> N
 def _commands(system: str, python: str, with_weights: bool) -> str:
     """Return what learners type: make an environment, fill it from the pack, open the course."""
     windows = system == "windows"
-    programs = "course/.venv/" + ("Scripts" if windows else "bin")
-    weights = ("%CD%/weights" if windows else "$PWD/weights") if with_weights else ""
-    opened = f"{programs}/jupyter lab course/notebooks/01_image_embeddings.ipynb"
+    programs = f"course/.venv/{'Scripts' if windows else 'bin'}"
     lines = [
-        f"{f'py -{python}' if windows else f'python{python}'} -m venv course/.venv",
+        f"{'py -' if windows else 'python'}{python} -m venv course/.venv",
         f"{programs}/python -m pip install --no-index --find-links wheels/{system} "
         f"-r wheels/{system}/packages.txt",
-        f'cmd /C "set COURSE_WEIGHTS_DIR={weights}&& {opened}"'
-        if windows
-        else f'COURSE_WEIGHTS_DIR="{weights}" {opened}',
+        f"{programs}/jupyter lab course/notebooks/01_image_embeddings.ipynb",
     ]
-    text = "\n".join(lines)
+    weights = (r"%CD%\weights" if windows else "$PWD/weights") if with_weights else ""
     if windows:
-        text = re.sub(r"(?<! )/(?!C )", r"\\", text)
-    return f"## {SYSTEMS[system][0]}\n\n```\n{text}\n```\n"
+        lines = [line.replace("/", "\\") for line in lines]
+        lines[2] = f'cmd /C "set COURSE_WEIGHTS_DIR={weights}&& {lines[2]}"'
+    else:
+        lines[2] = f'COURSE_WEIGHTS_DIR="{weights}" {lines[2]}'
+    return "\n".join([f"\n## {SYSTEMS[system][0]}\n", "```", *lines, "```", ""])
 
 
 def _copy_project(target: Path) -> None:
     """Copy what belongs to the project: tracked files, or all but what is made anew."""
-    listed = subprocess.run(
-        ["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True, check=False
-    )
-    if listed.returncode == 0 and listed.stdout:
-        for name in listed.stdout.decode().split("\0"):
-            if name and (ROOT / name).is_file():
-                (target / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, target / name)
-    else:
+    listing = ["git", "-C", str(ROOT), "ls-files", "-z"]
+    listed = subprocess.run(listing, capture_output=True, check=False).stdout.decode()
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+    if not listed:
         left_out = shutil.ignore_patterns(".*", "__pycache__", "uv.lock")
         shutil.copytree(ROOT, target, ignore=left_out, dirs_exist_ok=True)
-    print(f"course: {sum(path.is_file() for path in target.rglob('*'))} files")
 
 
 def _copy_weights(target: Path) -> bool:
@@ -132,14 +121,13 @@ def _copy_weights(target: Path) -> bool:
     from course_utils.weights import WeightsError, official_path
 
     try:
-        found = [official_path(name) for name in ("resnet18", "r3d_18")]
+        found = [official_path(network) for network in ("resnet18", "r3d_18")]
     except WeightsError as error:
         print(f"weights: none, so learners use the course's own checkpoint ({error})")
         return False
     target.mkdir(parents=True, exist_ok=True)
     for path in found:
         shutil.copy2(path, target)
-    print("weights: official ones of ResNet-18 and R3D-18")
     return True
 
 
@@ -147,12 +135,11 @@ def _fetch_wheels(target: Path, system: str, python: str) -> None:
     """Resolve the project's packages for a system and fetch their wheels."""
     _, resolved_for, tags = SYSTEMS[system]
     target.mkdir(parents=True, exist_ok=True)
-    listed = str(target / "packages.txt")
+    listed, tags = str(target / "packages.txt"), tags.split()
     compiling = "uv pip compile pyproject.toml --quiet --no-header --no-annotate".split()
     compiling += ["--output-file", listed, "--python-platform", resolved_for]
     fetching = "uvx pip download --quiet --no-deps --only-binary :all: --implementation cp".split()
-    fetching += [part for tag in tags for part in ("--platform", tag)]
-    fetching += ["--requirement", listed, "--dest", str(target)]
+    fetching += [f"--platform={tag}" for tag in tags] + ["-r", listed, "--dest", str(target)]
     for action, command in (("resolve", compiling), ("fetch", fetching)):
         command += ["--python-version", python]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -162,7 +149,6 @@ def _fetch_wheels(target: Path, system: str, python: str) -> None:
                 f"Could not {action} the packages for {system} ({said.splitlines()[-1]}); see "
                 "whether there is internet and room."
             )
-    print(f"{system}: {len(list(target.glob('*.whl')))} packages")
 
 
 def warm() -> None:
@@ -210,51 +196,42 @@ def reset() -> None:
 class AddNotes(Preprocessor):
     """Put the speaker notes of INSTRUCTORS.md into the slides that nbconvert makes of a notebook.
 
-    In that file a notebook has a section `## Notebook 1`, and in it each part of the notebook one
-    that is called as the part is: `### 3. Compare`. Its text becomes the notes of the slide that
-    begins with `## 3. Compare`. notebooks/templates/slides/conf.json puts this into use.
+    There a notebook has a section `## Notebook 1`, and in it each of its parts one that is called
+    as the part is: `### 3. Compare`. The text goes to the slide that begins with `## 3. Compare`.
     """
 
     instructors = ROOT / "notebooks" / "INSTRUCTORS.md"
 
     def preprocess(self, nb, resources):
         """Return the notebook with a cell of notes behind the heading of each part."""
-        number = re.match(r"\d*", resources["metadata"]["name"]).group().lstrip("0")
-        text = self.instructors.read_text(encoding="utf-8")
-        chapter = _sections(r"^## Notebook (\d+)\n", text).get(number, "")
-        notes = _sections(r"^### (\d+)\. .*\n", re.split(r"^## ", chapter, flags=re.M)[0])
-        cells = []
-        for cell in nb.cells:
-            cells.append(cell)
+        number = re.match(r"0*(\d*)", resources["metadata"]["name"])[1]
+        text = self.instructors.read_text(encoding="utf-8") + "\n## "
+        chapter = re.search(rf"^## Notebook {number}\n(.*?)^## ", text, re.M | re.S)
+        parts = re.split(r"^### (\d+)\. .*\n", chapter[1] if chapter else "", flags=re.M)
+        notes = dict(zip(parts[1::2], parts[2::2], strict=True))
+        cells, nb.cells = nb.cells, []
+        for cell in cells:
+            nb.cells.append(cell)
             heading = re.search(r"^## (\d+)\. ", cell.source, re.M)
             if cell.cell_type == "markdown" and heading and heading[1] in notes:
-                note = new_markdown_cell(notes.pop(heading[1]))
+                note = new_markdown_cell(notes.pop(heading[1]).strip())
                 note.metadata["slideshow"] = {"slide_type": "notes"}
-                cells.append(note)
+                nb.cells.append(note)
         for part in notes:
             self.log.warning("Notebook %s has no part %s: its notes are left out.", number, part)
-        nb.cells = cells
         return nb, resources
-
-
-def _sections(heading: str, text: str) -> dict[str, str]:
-    """Return the text below each heading, by the number in the heading."""
-    parts = re.split(heading, text, flags=re.M)
-    return dict(zip(parts[1::2], map(str.strip, parts[2::2]), strict=True))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return 0, or 1 after saying what went wrong."""
-    parser = argparse.ArgumentParser(
-        prog="python -m course_utils.classroom", description=__doc__.splitlines()[0]
-    )
+    parser = argparse.ArgumentParser(prog="python -m course_utils.classroom", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    packing = commands.add_parser("pack", help="gather course, weights and packages in a folder")
+    packing = commands.add_parser("pack")
     packing.add_argument("folder")
     packing.add_argument("--for", dest="systems", action="append", default=[], choices=SYSTEMS)
     packing.add_argument("--python", default="", help="the learners' Python, such as 3.12")
-    commands.add_parser("warm", help="compute the embeddings of the course's media")
-    commands.add_parser("reset", help="forget kept embeddings and the database")
+    commands.add_parser("warm")
+    commands.add_parser("reset")
     options = vars(parser.parse_args(arguments))
     command = {"pack": pack, "warm": warm, "reset": reset}[options.pop("command")]
     try:

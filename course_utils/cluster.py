@@ -1,8 +1,7 @@
 """When one machine is not enough: files are encoded on a cluster, with Ray Data.
 
 Encoding is a map: each file becomes a vector, whatever the other files are. So the files can be
-dealt out to workers in small batches, on this computer or on many, and all that is left to do is
-to put the rows back in order.
+dealt out to workers in small batches, on this computer or on many.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ class _Worker:
         self.encoder = make_encoder()
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, list]:
-        """Encode a batch; return a vector or a problem with its remedy for each place."""
+        """Return for each file its place, its vector or what is wrong, and whose vector it is."""
         paths, problems = [Path(path) for path in batch["path"]], []
         rows = iter(self.encoder.encode(paths, problems))
         bad = {error.path: (error.problem, error.remedy) for error in problems}
@@ -40,7 +39,7 @@ class _Worker:
             "place": batch["place"],
             "vector": [None if path in bad else next(rows).tolist() for path in paths],
             "problem": [bad.get(path) for path in paths],
-            "encoder": [self.encoder.fingerprint] * len(paths),
+            "fingerprint": [self.encoder.fingerprint] * len(paths),
         }
 
 
@@ -50,74 +49,32 @@ def encode_on_cluster(
     workers: int = 2,
     problems: list[MediaError] | None = None,
 ) -> np.ndarray:
-    """Return the embeddings of files, computed by several workers.
+    """Return the embeddings of n files, computed by several workers: float32 (n, dim).
 
-    The cluster is the one that this program is connected to already, or the one in RAY_ADDRESS
-    (`host:port`); otherwise Ray is started on this computer and stopped at the end. Each worker is
-    a process that makes its encoder once and computes on a core of its own. On a cluster every
-    machine needs this project with the same versions, and the files under the same paths, as in a
-    shared folder; the COURSE_... settings are passed on. Starting takes some seconds, and some
-    memory for each worker. It pays where there are more machines: on one, an encoder by itself uses
-    all cores already.
+    The cluster is the one that this program is connected to, or that at RAY_ADDRESS (`host:port`),
+    or else Ray is started here and stopped at the end. Each worker is a process that makes its
+    encoder once and computes on a core of its own. Every machine needs this project, and the files
+    under the same paths, as in a shared folder; the COURSE_... settings are passed on. It pays
+    where there are more machines: on one, an encoder by itself uses all cores already.
 
     Args:
-        paths: n files, or a Catalog of n items.
+        paths: the files, or a Catalog.
         make_encoder: called once in each worker, such as the class `ImageEncoder`, or
             `lambda: EmbeddingCache(ImageEncoder())`, which computes nothing a second time.
         workers: how many processes encode at the same time.
-        problems: a list to which the errors of unusable files are added; their rows are then
-            left out. Without it, such files raise an error, after all files have been tried.
-
-    Returns:
-        float32 of shape (n, dim), in the order of `paths`.
+        problems: as in `Encoder.encode`.
 
     Raises:
         MediaError: files are unusable and `problems` was not given; the message names each.
-        ClusterError: Ray is missing or cannot be reached, a worker failed or was lost, or the
-            workers' encoders differ.
-        ValueError: `workers` is less than 1.
+        ClusterError: Ray is missing or cannot be reached, or a worker failed or was lost.
 
     Source: https://docs.ray.io/en/latest/data/api/doc/ray.data.Dataset.map_batches.html
     Introduced in notebook 4.
     """
     paths = path_list(paths)
-    if workers < 1:
-        raise ValueError(f"workers is {workers}; it must be at least 1.")
     if not paths:
         return make_encoder().encode([])  # no rows, of the right width
-    ray = _import_ray()
-    mine = not ray.is_initialized()
-    try:
-        if mine:
-            _connect(ray, workers)
-        answers = _map(ray, paths, make_encoder, workers)
-    except ClusterError:
-        raise
-    except Exception as error:  # Ray's errors are of many kinds, and pages long
-        raise ClusterError(
-            f"Ray broke off ({_last_words(error)}); try a few files without a cluster, see whether "
-            "it runs (`ray status`) and has memory to spare. What an EmbeddingCache has kept is "
-            "not lost."
-        ) from None
-    finally:
-        if mine:
-            ray.shutdown()  # stops what was started here; only hangs up on others' cluster
-    if len({answer["encoder"] for answer in answers}) > 1:
-        raise ClusterError(
-            "The workers' encoders differ, so their vectors cannot be compared; give all machines "
-            "the same weights (COURSE_WEIGHTS_DIR can name a shared folder) and versions."
-        )
-    answers.sort(key=lambda answer: answer["place"])
-    results = [  # errors by the names that the files were given here
-        MediaError(path, *answer["problem"]) if answer["problem"] is not None else answer["vector"]
-        for path, answer in zip(paths, answers, strict=True)
-    ]
-    return np.array(all_tried(results, problems), dtype=np.float32)
-
-
-def _import_ray():
-    # Nobody is told about it. Workers are plain processes of this Python: under `uv run`, Ray would
-    # otherwise copy the folder and install everything anew for each.
+    # Workers are plain processes of this Python, and nobody is told about them.
     for name in ("RAY_USAGE_STATS_ENABLED", "RAY_ENABLE_UV_RUN_RUNTIME_ENV"):
         os.environ.setdefault(name, "0")
     try:
@@ -126,25 +83,45 @@ def _import_ray():
         raise ClusterError(
             f"Ray is not installed here ({error}); run `uv sync --extra cluster`."
         ) from None
-    return ray
+    mine = not ray.is_initialized()
+    try:
+        if mine:
+            _connect(ray, workers)
+        answers = sorted(_map(ray, paths, make_encoder, workers), key=lambda row: row["place"])
+    except Exception as error:  # Ray's errors are of many kinds, and pages long
+        while error.__cause__ is not None:
+            error = error.__cause__  # the innermost one says what happened
+        last = f"{type(error).__name__}: {error}".strip().splitlines()[-1].strip()[:300]
+        raise ClusterError(
+            f"Ray broke off ({last}); try a few files without a cluster, see whether the cluster "
+            "runs (`ray status`) and has memory to spare."
+        ) from None
+    finally:
+        if mine:
+            ray.shutdown()  # stops what was started here; only hangs up on others' cluster
+    if len({row["fingerprint"] for row in answers}) > 1:
+        raise ClusterError(
+            "The workers' encoders differ, so their vectors cannot be compared; give all machines "
+            "the same weights (COURSE_WEIGHTS_DIR can name a shared folder) and versions."
+        )
+    results = [  # errors by the names that the files were given here
+        row["vector"] if row["problem"] is None else MediaError(path, *row["problem"])
+        for path, row in zip(paths, answers, strict=True)
+    ]
+    return np.array(all_tried(results, problems), dtype=np.float32)
 
 
 def _connect(ray, workers: int) -> None:
-    quiet = {"logging_level": "ERROR", "log_to_driver": False}
+    """Join the cluster at RAY_ADDRESS, or start one here."""
     address = os.environ.get("RAY_ADDRESS")
-    if not address:
-        ray.init("local", num_cpus=workers, include_dashboard=False, **quiet)
-        return
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    try:
+    quiet = {"logging_level": "ERROR", "log_to_driver": False}
+    if address:
+        host, _, port = address.removeprefix("ray://").rpartition(":")
         if port.isdecimal():  # Ray itself would try for minutes
             socket.create_connection((host, int(port)), timeout=5).close()
         ray.init(address, **quiet)
-    except OSError as error:
-        raise ClusterError(
-            f"No Ray cluster answers at RAY_ADDRESS={address} ({error}); start it there with "
-            "`ray start --head`, or unset RAY_ADDRESS to use this computer alone."
-        ) from None
+    else:
+        ray.init("local", num_cpus=workers, include_dashboard=False, **quiet)
 
 
 def _map(ray, paths: list, make_encoder: Callable, workers: int) -> list[dict]:
@@ -159,15 +136,8 @@ def _map(ray, paths: list, make_encoder: Callable, workers: int) -> list[dict]:
         batch_size=BATCH,
         compute=ray.data.ActorPoolStrategy(size=min(workers, batches)),
         num_cpus=1,
-        max_restarts=0,  # Ray would start a worker that runs out of memory again without end
+        max_restarts=0,  # Ray would start a worker that runs out of memory again, without end
         runtime_env={"env_vars": settings},
     )
     dataset.context.enable_progress_bars = False
     return dataset.take_all()
-
-
-def _last_words(error: Exception) -> str:
-    """Return the error inside Ray's error, which says what happened, in one line."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return f"{type(error).__name__}: {error}".strip().splitlines()[-1].strip()[:300]

@@ -1,9 +1,4 @@
-"""Pictures and videos in, embeddings out.
-
-Every encoder has the same few members: `encode(paths)` gives one unit-length row per file, `dim`
-says how many numbers a row has, `name` what the encoder is called, and `fingerprint` changes
-whenever its vectors would.
-"""
+"""Pictures and videos in, embeddings out."""
 
 from __future__ import annotations
 
@@ -38,33 +33,28 @@ def pick_device() -> torch.device:
     """Return the fastest device that PyTorch can use here: CUDA, Apple's MPS, or the CPU."""
     if torch.cuda.is_available():
         return torch.device("cuda")
-    if torch.backends.mps.is_available():
-        return torch.device("mps")
-    return torch.device("cpu")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 class NetworkEncoder(Encoder):
     """What encoders that are networks share: reading ahead, batches, one row for each file.
 
     Each of them says what a file becomes (`_read`): one or several inputs of the network, whose
-    vectors are averaged.
-
-    Attributes:
-        weights: where the network's parameters come from (`course_utils.weights.Weights`).
-        batch_size: how many files are taken at once.
+    vectors are averaged. `weights` says where the network's parameters come from, `device` where it
+    runs, `batch_size` how many files are taken at once.
     """
 
     dim = 512
-    layer_order = torch.channels_last  # the memory order in which convolutions are fastest
+    layout = torch.channels_last  # the memory order in which convolutions are fastest
 
     def _load(self, network: str, device, batch_size: int, settings: tuple) -> None:
         """Build the network and stamp what its vectors depend on."""
         self.device = torch.device(device) if device else pick_device()
         self.batch_size = batch_size if self.device.type == "cpu" else 8 * batch_size
         if self.device.type == "mps":  # does not know the other orders
-            self.layer_order = torch.contiguous_format
+            self.layout = torch.contiguous_format
         model = _fused(build(network, self.weights))
-        self.network = model.to(self.device, memory_format=self.layer_order)
+        self.network = model.to(self.device, memory_format=self.layout)
         steps = self.preprocessing  # its numbers, not how torchvision happens to print them
         identity = (
             *(self.name, self.weights.sha256, READING, *settings, steps.interpolation.name),
@@ -75,53 +65,48 @@ class NetworkEncoder(Encoder):
     def stream(self, paths: Sequence[str | Path]) -> Iterator[np.ndarray | MediaError]:
         """Yield each file's embedding or error.
 
-        Files are decoded in threads beside the network, a batch or two ahead of it, and only what
-        the network will see is kept, so that memory grows neither with their number nor with a
-        video's length.
+        Files are decoded in threads beside the network, and only what the network will see is kept,
+        so that memory grows neither with their number nor with a video's length.
         """
         for rows in self._results(path_list(paths), self._embed):
             # A file's vector is the mean of its inputs': their sum points the same way.
             yield rows if isinstance(rows, MediaError) else unit_rows(rows.sum(axis=0)[None])[0]
 
     def encode_frames(self, frames: Iterable[np.ndarray]) -> np.ndarray:
-        """Return the embeddings of what is at hand already, such as the frames of a video.
+        """Return the embeddings of n pictures or clips at hand: float32 (n, 512), unit length.
 
         Args:
-            frames: for an `ImageEncoder` n pictures, each uint8 RGB of shape (height, width, 3);
-                for a `VideoEncoder` n clips, each of shape (16, height, width, 3). A generator
-                keeps only one of them in memory.
-
-        Returns:
-            float32 of shape (n, 512); every row has length 1.
+            frames: uint8 RGB, each (height, width, 3) for an `ImageEncoder`, (16, height, width, 3)
+                for a `VideoEncoder`; of a generator, one at a time is in memory.
 
         Raises:
             ValueError: a clip does not have 16 frames.
         """
-        prepared = [self.prepare(one) for one in frames]
+        prepared = []
+        for one in frames:
+            if self.space == "video" and len(one) != FRAMES:
+                raise ValueError(f"A clip has {len(one)} frames; the network takes {FRAMES}.")
+            prepared.append(self.prepare(one))
         if not prepared:
             return np.zeros((0, self.dim), dtype=np.float32)
         return unit_rows(self.compute(torch.stack(prepared)))
 
     def compute(self, prepared: torch.Tensor) -> np.ndarray:
-        """Return what the network makes of inputs, as it is: not unit length.
+        """Return what the network makes of n stacked results of `prepare`: float32 (n, 512).
 
-        Args:
-            prepared: what `prepare` returns, n of them stacked.
-
-        Returns:
-            float32 of shape (n, 512), on the CPU whatever the device.
+        It is on the CPU whatever the device, and not of unit length.
         """
         return self._compute(prepared, self._embed)
 
     def normalize(self, prepared: torch.Tensor) -> torch.Tensor:
         """Turn uint8 inputs (n, 3, ...) into the numbers that the network was trained on."""
         shape = (3, *[1] * (prepared.ndim - 2))
-        steps = self.preprocessing
         mean, deviation = (
-            torch.tensor(x, device=self.device).view(shape) for x in (steps.mean, steps.std)
+            torch.tensor(x, device=self.device).view(shape)
+            for x in (self.preprocessing.mean, self.preprocessing.std)
         )
         pixels = prepared.to(self.device).to(torch.float32).div_(255).sub_(mean).div_(deviation)
-        return pixels.contiguous(memory_format=self.layer_order)
+        return pixels.contiguous(memory_format=self.layout)
 
     def _results(self, paths: list, function) -> Iterator[np.ndarray | MediaError]:
         """Yield for each file the network's rows for its inputs, or its error."""
@@ -129,10 +114,12 @@ class NetworkEncoder(Encoder):
             while batch := list(islice(files, self.batch_size)):
                 good = [inputs for inputs in batch if not isinstance(inputs, MediaError)]
                 rows = self._compute(torch.cat(good), function) if good else ()
-                ends = np.cumsum([len(inputs) for inputs in good])
-                parts = iter(np.split(rows, ends[:-1]) if good else ())
                 for inputs in batch:
-                    yield inputs if isinstance(inputs, MediaError) else next(parts)
+                    if isinstance(inputs, MediaError):
+                        yield inputs
+                    else:
+                        yield rows[: len(inputs)]
+                        rows = rows[len(inputs) :]
                 bar.update(len(batch))
 
     def _read_ahead(self, paths: list) -> Iterator[torch.Tensor | MediaError]:
@@ -203,14 +190,10 @@ class ImageEncoder(NetworkEncoder):
         self._load("resnet18", device, 8, (self.draft_side,))  # more than 8 gain little on a CPU
 
     def feature_map(self, paths: Sequence[str | Path]) -> np.ndarray:
-        """Return what the network has just before averaging: one vector for each place.
+        """Return what the network has of n files just before averaging: float32 (n, 7, 7, 512).
 
-        Returns:
-            float32 of shape (n, 7, 7, 512), rows from top to bottom, columns from left to right.
-            The mean over the 7 x 7 places, made unit length, is the embedding.
-
-        Raises:
-            MediaError: files are unusable; the message names each.
+        Rows run from top to bottom, columns from left to right. The mean over the 7 x 7 places,
+        made unit length, is the embedding. Unusable files are a MediaError that names each.
         """
         maps = all_tried(self._results(path_list(paths), self._feature_map))
         return np.concatenate([np.zeros((0, 7, 7, self.dim), dtype=np.float32), *maps])
@@ -234,11 +217,8 @@ class ImageEncoder(NetworkEncoder):
 def clip_starts(seconds: float) -> list[float]:
     """Return at which seconds of a video clips are taken: spread evenly, at least one.
 
-    One clip is taken for every 4 seconds, 5 at most. Two clips never overlap, so a short video may
-    get fewer.
-
-    Args:
-        seconds: how long the video is.
+    One clip is taken for every 4 seconds, 5 at most. They never overlap, so a short video may get
+    fewer.
 
     Introduced in notebook 2.
     """
@@ -256,16 +236,13 @@ class VideoEncoder(NetworkEncoder):
     prepared as the official weights expect (resize to 128 x 171, crop the central 112 x 112,
     normalise each colour), whichever weights are in use. The clips' vectors are averaged.
 
-    Attributes:
-        size: height and width of the frames that the network sees, in pixels.
-
     Source: Tran et al., A Closer Look at Spatiotemporal Convolutions for Action Recognition (2018),
     https://arxiv.org/abs/1711.11248
     Introduced in notebook 2.
     """
 
     name, space = "R3D-18", "video"
-    layer_order = torch.channels_last_3d
+    layout = torch.channels_last_3d
 
     def __init__(
         self,
@@ -277,12 +254,11 @@ class VideoEncoder(NetworkEncoder):
         """Load the network.
 
         Args:
-            size: 112, what the weights were trained on, or another multiple of 16, such as 224,
-                which costs four times as much.
+            size: height and width of the frames that the network sees, in pixels: 112, what the
+                weights were trained on, or another multiple of 16.
             device: `cpu`, `cuda` or `mps`; None picks the fastest there is.
             progress: show a bar when somebody is watching.
-            weights: other parameters than `load_weights("r3d_18")`, such as those that `time_blind`
-                returns.
+            weights: others than `load_weights("r3d_18")`, such as `time_blind` returns.
 
         Raises:
             ValueError: `size` is too small or no multiple of 16.
@@ -298,39 +274,23 @@ class VideoEncoder(NetworkEncoder):
         self._load("r3d_18", device, 1, sampling)  # two at once gain little and need 50 MB more
 
     def feature_map(self, path: str | Path) -> np.ndarray:
-        """Return what the network has just before averaging: a vector for each time and place.
+        """Return what the network has of a file just before averaging.
 
-        Returns:
-            float32 of shape (k clips, 2 times, 7 rows, 7 columns, 512), with `size` 112. The mean
-            over all but the last axis, made unit length, is the video's embedding.
-
-        Raises:
-            MediaError: the file is unusable.
+        It is float32 of shape (k clips, 2 times, 7 rows, 7 columns, 512), with `size` 112. The mean
+        over all but the last axis, made unit length, is the video's embedding. An unusable file is
+        a MediaError.
         """
         return all_tried(self._results([path], self._feature_map))[0]
 
     def starts(self, path: str | Path) -> list[float]:
-        """Return at which seconds of a video its clips are taken.
-
-        Raises:
-            MediaError: the file is unusable.
-        """
+        """Return at which seconds of a video its clips are taken, or raise a MediaError."""
         return clip_starts(video_seconds(path))
 
     def prepare(self, frames: np.ndarray) -> torch.Tensor:
-        """Return a clip as the network takes it but for normalising.
+        """Return frames as the network takes them but for normalising: colours first, then time.
 
-        Args:
-            frames: uint8 RGB of shape (16, height, width, 3).
-
-        Returns:
-            uint8 of shape (3, 16, size, size): colours first, then time.
-
-        Raises:
-            ValueError: there are not 16 frames.
+        They are uint8 RGB, (t, height, width, 3) before and (3, t, size, size) after.
         """
-        if len(frames) != FRAMES:
-            raise ValueError(f"A clip has {len(frames)} frames; the network takes {FRAMES}.")
         return torch.stack([self._prepare_one(frame) for frame in frames], dim=1)
 
     def _prepare_one(self, frame: np.ndarray) -> torch.Tensor:
