@@ -88,6 +88,8 @@ def encode_on_cluster(
         if mine:
             _connect(ray, workers)
         answers = sorted(_map(ray, paths, make_encoder, workers), key=lambda row: row["place"])
+    except ClusterError:
+        raise
     except Exception as error:  # Ray's errors are of many kinds, and pages long
         while error.__cause__ is not None:
             error = error.__cause__  # the innermost one says what happened
@@ -117,9 +119,15 @@ def _connect(ray, workers: int) -> None:
     quiet = {"logging_level": "ERROR", "log_to_driver": False}
     if address:
         host, _, port = address.removeprefix("ray://").rpartition(":")
-        if port.isdecimal():  # Ray itself would try for minutes
-            socket.create_connection((host, int(port)), timeout=5).close()
-        ray.init(address, **quiet)
+        try:
+            if port.isdecimal():  # Ray itself would try for minutes
+                socket.create_connection((host, int(port)), timeout=5).close()
+            ray.init(address, **quiet)
+        except OSError as error:
+            raise ClusterError(
+                f"No Ray cluster answers at RAY_ADDRESS={address} ({error}); start it there with "
+                "`ray start --head`, or unset RAY_ADDRESS to use this computer alone."
+            ) from None
     else:
         ray.init("local", num_cpus=workers, include_dashboard=False, **quiet)
 

@@ -1,88 +1,87 @@
-"""The audio encoder: recipes, what must not matter, exact explanations, and who finds whom."""
-
-import re
+"""The audio encoder: recipes, what must not matter, exact contributions, and who finds whom."""
 
 import numpy as np
 import pytest
 import soundfile
 import torch
 
-from course_utils import audio, evidence, exercises, explain, hear
+from course_utils import audio
 from course_utils.audio import RECIPES, AudioEncoder
-from course_utils.catalog import Catalog
-from course_utils.gallery import Gallery
-from course_utils.media import RATE, MediaError, read_waveform
+from course_utils.catalog import Catalog, Item
+from course_utils.evaluation import evaluate
+from course_utils.media import SAMPLE_RATE, MediaError, read_waveform
 
 SOUNDS = Catalog.load().select(kind="audio")
 FIRST = SOUNDS.select(setting="studio", role="item", caption="Life is beautiful.")
-each_recipe = pytest.mark.parametrize("recipe", RECIPES)
-STEADY = ("gated", "spread", "voice")  # recipes that leave silence and level out
+SPLIT = [recipe for recipe in RECIPES if recipe != "spread"]
 
 
 @pytest.fixture(scope="module")
 def heart():
-    return read_waveform(SOUNDS[SOUNDS.find("heart-1")].path)
+    return read_waveform(FIRST[FIRST.find("heart-1")].path)
 
 
 # ---- the interface ----
 
 
-@each_recipe
-def test_rows_of_unit_length(recipe):
-    encoder = AudioEncoder(recipe)
+@pytest.mark.parametrize(
+    ("recipe", "dim"), list(zip(RECIPES, (64, 64, 64, 128, 3, 67), strict=True))
+)
+def test_rows_of_unit_length(recipe, dim, heart):
+    encoder, threads = AudioEncoder(recipe), torch.get_num_threads()
     vectors = encoder.encode(FIRST.paths[:3])
-    assert vectors.dtype == np.float32 and vectors.shape == (3, encoder.dim)
+    assert vectors.dtype == np.float32 and vectors.shape == (3, encoder.dim) and encoder.dim == dim
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
     assert (encoder.encode(FIRST[:3]) == vectors).all()  # a Catalog knows its paths
-    assert encoder.encode([]).shape == (0, encoder.dim)
+    assert encoder.encode([]).shape == (0, dim)
     assert encoder.space == "audio" and recipe in encoder.name
+    assert torch.get_num_threads() == threads  # left as they were
+    for seconds in (1 / SAMPLE_RATE, 0.001, 0.05):
+        sound = np.full(max(1, int(seconds * SAMPLE_RATE)), 0.5, dtype=np.float32)
+        if recipe == "pitch":
+            with pytest.raises(MediaError, match="nothing that could be compared"):
+                encoder.encode_waveform(sound)
+        else:
+            assert np.isfinite(encoder.encode_waveform(sound)).all()
 
 
-def test_fingerprints_tell_recipes_and_centrings_apart():
+def test_fingerprints_tell_recipes_weights_and_centrings_apart(monkeypatch):
     encoders = [AudioEncoder(recipe) for recipe in RECIPES]
-    encoders += [encoders[-1].fit(FIRST[:5]), encoders[-1].fit(FIRST[:6])]
-    marks = [encoder.fingerprint for encoder in encoders]
-    assert len(set(marks)) == len(marks)
-    assert all(re.fullmatch("[0-9a-f]{12}", mark) for mark in marks)
-    assert AudioEncoder("voice").fingerprint == AudioEncoder("voice").fingerprint
+    voice = encoders[-1]
+    encoders += [AudioEncoder("voice", pitch_weight=1), voice.fit(FIRST[:5]), voice.fit(FIRST[:6])]
+    marks = {encoder.fingerprint for encoder in encoders}
+    assert AudioEncoder("voice").fingerprint in marks and len(marks) == len(encoders)
+    monkeypatch.setattr(audio, "READING", "another rule")
+    assert voice.fingerprint not in marks and len(voice.fingerprint) == 12
 
 
-def test_mistakes_are_said_in_words(tmp_path):
+def test_the_pitch_counts_as_much_as_it_is_told():
+    """Without any weight the pitch is nothing, and with a great one the bands are."""
+    bands, pitch = (AudioEncoder(name).fit(FIRST).encode(FIRST[:5]) for name in ("gated", "pitch"))
+    for weight, alone in ((0, bands), (1e6, pitch)):
+        found = AudioEncoder("voice", pitch_weight=weight).fit(FIRST).encode(FIRST[:5])
+        np.testing.assert_allclose(found @ found.T, alone @ alone.T, atol=1e-3)
+
+
+def test_mistakes_are_said_in_words(tmp_path, capsys):
     with pytest.raises(ValueError, match="no recipe 'mfcc'; there are: mel, log-mel"):
         AudioEncoder("mfcc")
     with pytest.raises(TypeError, match="a list of paths"):
         AudioEncoder().encode(FIRST.paths[0])
     with pytest.raises(ValueError, match="at least two"):
         AudioEncoder().fit(FIRST.paths[:1])
-    soundfile.write(tmp_path / "silence.wav", np.zeros(RATE), RATE)
-    with pytest.raises(MediaError, match="silent from beginning to end"):
-        AudioEncoder().encode([tmp_path / "silence.wav"])
-
-
-def test_unusable_files_are_collected_and_the_rest_goes_on(tmp_path, capsys):
     (tmp_path / "text.wav").write_text("no sound")
-    soundfile.write(tmp_path / "tone.wav", 0.1 * np.sin(np.arange(RATE) / 5), RATE)
+    soundfile.write(tmp_path / "silence.wav", np.zeros(SAMPLE_RATE), SAMPLE_RATE)
+    paths = [tmp_path / "text.wav", FIRST.paths[0], tmp_path / "silence.wav", FIRST.paths[1]]
     problems = []
-    vectors = AudioEncoder().encode([tmp_path / "text.wav", tmp_path / "tone.wav"], problems)
-    assert len(vectors) == 1 and len(problems) == 1
-    kept, vectors = AudioEncoder().embed(Catalog.from_folder(tmp_path, kind="audio"))
-    assert [item.name for item in kept] == ["tone"] and len(vectors) == 1
-    assert "Left out" in capsys.readouterr().out
-
-
-@each_recipe
-@pytest.mark.parametrize("seconds", [1 / RATE, 0.001, 0.05])
-def test_very_short_sounds_have_an_embedding(recipe, seconds):
-    sound = np.full(max(1, int(seconds * RATE)), 0.5, dtype=np.float32)
-    vector = AudioEncoder(recipe).encode_waveform(sound)
-    assert np.isfinite(vector).all()
-
-
-def test_threads_are_left_as_they_were(heart):
-    before = torch.get_num_threads()
-    AudioEncoder().encode_waveform(heart)
-    AudioEncoder().encode(FIRST.paths[:2])
-    assert torch.get_num_threads() == before
+    assert len(AudioEncoder().encode(paths, problems)) == 2
+    assert [error.path.name for error in problems] == ["text.wav", "silence.wav"]
+    for method in (AudioEncoder().encode, AudioEncoder().fit):
+        with pytest.raises(MediaError, match="and 1 more of 4 files") as caught:
+            method(paths)
+        assert "silent from beginning to end" in str(caught.value)
+    kept, vectors = AudioEncoder().embed(Catalog([Item(path) for path in paths]))
+    assert len(kept) == len(vectors) == 2 and capsys.readouterr().out.count("Left out") == 2
 
 
 # ---- the mel spectrogram ----
@@ -95,26 +94,18 @@ def test_no_mel_filter_is_empty_and_common_defaults_have_empty_ones():
     assert (poor.mel_scale.fb.sum(dim=0) == 0).any()
 
 
-def test_mel_power_is_the_filter_bank_times_the_spectrogram(heart):
-    """Written out with NumPy alone."""
+def test_mel_power_and_the_plain_recipe_written_out(heart):
     padded = np.pad(heart, audio.WINDOW // 2)
     window = np.hanning(audio.WINDOW + 1)[:-1]
     starts = range(0, len(heart) + 1, audio.HOP)
     power = np.array(
         [np.abs(np.fft.rfft(padded[s : s + audio.WINDOW] * window)) ** 2 for s in starts]
     ).T
-    bank = audio.mel_transform().mel_scale.fb.numpy()
-    assert np.allclose(bank.T @ power, audio.mel_power(heart), rtol=1e-3, atol=1e-4)
-
-
-def test_the_plain_recipe_by_hand(heart):
-    power = audio.mel_power(heart)
-    by_hand = ((power - power.mean()) / power.std()).mean(axis=1)
+    mel = audio.mel_transform().mel_scale.fb.numpy().T @ power
+    assert np.allclose(mel, audio.mel_power(heart), rtol=1e-3, atol=1e-4)
+    by_hand = ((mel - mel.mean()) / mel.std()).mean(axis=1)
     by_hand /= np.linalg.norm(by_hand)
     assert np.allclose(AudioEncoder("mel").encode_waveform(heart), by_hand, atol=1e-5)
-
-
-def test_decibels():
     assert audio.decibels(np.array([1.0, 10.0, 0.001])).tolist() == pytest.approx([0, 10, -30])
     assert np.isfinite(audio.decibels(np.zeros(3))).all()
 
@@ -122,31 +113,18 @@ def test_decibels():
 # ---- what must not matter ----
 
 
-@pytest.mark.parametrize("recipe", STEADY)
+@pytest.mark.parametrize("recipe", ["gated", "spread", "pitch", "voice"])
 @pytest.mark.parametrize("centred", [False, True])
 def test_a_quiet_copy_and_a_second_of_silence_match_at_one(recipe, centred, heart, tmp_path):
-    encoder = AudioEncoder(recipe)
-    if centred:
-        encoder = encoder.fit(FIRST)
-    silence = np.zeros(RATE, dtype=np.float32)
-    copies = {
-        "quiet": 0.02 * heart,
-        "after": np.concatenate([heart, silence]),
-        "before": np.concatenate([silence, heart]),
-        "both": 0.02 * np.concatenate([silence, heart, silence]),
-    }
-    original = encoder.encode_waveform(heart)
-    for name, copy in copies.items():
-        assert original @ encoder.encode_waveform(copy) == pytest.approx(1, abs=5e-4), name
-        soundfile.write(tmp_path / f"{name}.flac", copy, RATE, subtype="PCM_24")
-        assert encoder.encode([tmp_path / f"{name}.flac"])[0] @ original == pytest.approx(
-            1, abs=5e-4
-        ), name
-
-
-def test_decibels_without_normalising_fail_that_test(heart):
-    """The control: the trap that the notebook shows is real."""
-    plain, quiet = (audio.decibels(audio.mel_power(x)).mean(axis=1) for x in (heart, 0.02 * heart))
+    encoder = AudioEncoder(recipe).fit(FIRST) if centred else AudioEncoder(recipe)
+    original, silence = encoder.encode_waveform(heart), np.zeros(SAMPLE_RATE, dtype=np.float32)
+    copies = [0.02 * heart, np.concatenate([silence, 0.02 * heart, silence])]
+    for copy in copies:
+        assert original @ encoder.encode_waveform(copy) == pytest.approx(1, abs=5e-4)
+        soundfile.write(tmp_path / "copy.flac", copy, SAMPLE_RATE, subtype="PCM_24")
+        assert encoder.encode([tmp_path / "copy.flac"])[0] @ original == pytest.approx(1, abs=5e-4)
+    # The control: the trap that the notebook shows is real.
+    plain, quiet = (audio.decibels(audio.mel_power(x)).mean(axis=1) for x in (heart, copies[0]))
     assert plain @ quiet / np.linalg.norm(plain) / np.linalg.norm(quiet) < 0.95
 
 
@@ -164,7 +142,7 @@ def test_the_order_of_the_notes_does_not_matter():
 @pytest.mark.parametrize("parts", [(1,), (1, 2, 3, 4), (2, 3, 4)])
 def test_pitch_of_tones(hertz, parts):
     """Also where the lowest partial is missing, as through a telephone."""
-    time = np.arange(RATE) / RATE
+    time = np.arange(SAMPLE_RATE) / SAMPLE_RATE
     sound = sum(np.sin(2 * np.pi * hertz * part * time) for part in parts).astype(np.float32)
     track = audio.pitch_track(0.1 * sound)
     assert np.isnan(track).mean() < 0.1
@@ -172,122 +150,41 @@ def test_pitch_of_tones(hertz, parts):
 
 
 def test_noise_and_whispers_have_hardly_a_pitch():
-    noise = np.random.default_rng(0).standard_normal(RATE).astype(np.float32)
+    noise = np.random.default_rng(0).standard_normal(SAMPLE_RATE).astype(np.float32)
     assert np.isnan(audio.pitch_track(noise)).mean() > 0.95
     for item in SOUNDS.select(role="extra"):
         assert np.isnan(audio.pitch_track(read_waveform(item.path))).mean() > 0.9
     assert np.isfinite(AudioEncoder("voice").encode_waveform(noise)).all()
 
 
-# ---- explanations ----
+# ---- contributions, and who finds whom ----
 
 
-@pytest.mark.parametrize("recipe", ["mel", "log-mel", "gated", "voice"])
+@pytest.mark.parametrize("recipe", SPLIT)
 @pytest.mark.parametrize("centred", [False, True])
-def test_shares_add_up_to_the_cosine(recipe, centred):
-    encoder = AudioEncoder(recipe)
-    if centred:
-        encoder = encoder.fit(FIRST)
-    query, match = FIRST[3].path, FIRST[9].path
-    shares, pitch, cosine = explain.explain_sound(encoder, query, match)
-    first, second = encoder.encode([query, match])
-    assert cosine == pytest.approx(float(first @ second), abs=1e-6)
-    assert shares.sum() + pitch.sum() == pytest.approx(cosine, abs=1e-5)
-    frames = audio.mel_power(read_waveform(match)).shape[1]
-    assert shares.shape == (64, frames) and pitch.shape == ((3,) if recipe == "voice" else (0,))
-
-
-def test_silent_frames_have_no_share(tmp_path, heart):
-    soundfile.write(tmp_path / "a.wav", np.concatenate([heart, np.zeros(RATE)]), RATE)
-    shares, _, _ = explain.explain_sound(AudioEncoder("gated"), FIRST[0].path, tmp_path / "a.wav")
-    assert (shares[:, -90:] == 0).all() and (shares != 0).any()
-
-
-def test_a_deviation_cannot_be_split():
+def test_contributions_add_up_to_the_vector(recipe, centred, tmp_path, heart):
+    encoder = AudioEncoder(recipe).fit(FIRST) if centred else AudioEncoder(recipe)
+    path = tmp_path / "a.flac"
+    soundfile.write(path, np.concatenate([heart, np.zeros(SAMPLE_RATE)]), SAMPLE_RATE)
+    bands, pitch = encoder.contributions(path)
+    frames = audio.mel_power(read_waveform(path)).shape[1]
+    assert bands.shape == (0 if recipe == "pitch" else 64, frames)
+    assert pitch.shape == ((3,) if recipe in ("pitch", "voice") else (0,))
+    whole = np.concatenate([bands.sum(axis=1), pitch])
+    whole /= np.linalg.norm(whole)
+    assert whole @ encoder.encode([path])[0] == pytest.approx(1, abs=1e-5)
+    assert (bands[:, -90:] == 0).all() or recipe in ("mel", "log-mel")  # silence adds nothing
     with pytest.raises(ValueError, match="no sum over time"):
-        explain.explain_sound(AudioEncoder("spread"), FIRST[0].path, FIRST[1].path)
+        AudioEncoder("spread").contributions(path)
 
 
-# ---- who finds whom ----
-
-
-def test_the_voices_find_their_like():
-    """Every recipe on all voices: the plain one is little better than luck, the last one much."""
-    luck = evidence.shuffled_labels(np.eye(len(FIRST)), FIRST.labels, FIRST.sources)
+def test_voices_and_instruments_find_their_like():
+    """The plain recipe is little better than luck, the last one much."""
     found = {}
-    for name, encoder in (
-        ("mel", AudioEncoder("mel")),
-        ("voice", AudioEncoder("voice").fit(FIRST)),
-    ):
-        found[name] = evidence.evaluate(encoder.encode(FIRST), FIRST.labels, FIRST.sources).mean
-    assert luck < 0.55 and found["mel"] < 0.75 and found["voice"] > 0.84, (luck, found)
-
-
-def test_instruments_find_their_family():
+    for encoder in (AudioEncoder("mel"), AudioEncoder("voice").fit(FIRST)):
+        found[encoder.name] = evaluate(encoder.encode(FIRST), FIRST.labels, FIRST.sources).mean
+    plain, voice = found.values()
+    assert plain < 0.75 and voice > 0.84, found
     music = SOUNDS.select(tags="music")
     vectors = AudioEncoder("spread").encode(music)
-    assert evidence.evaluate(vectors, music.labels, music.sources, k=3).mean > 0.55
-
-
-# ---- players and galleries ----
-
-
-def test_players_show_a_transcript_and_in_a_live_notebook_a_player(monkeypatch):
-    item = FIRST[0]
-    players = hear.Players([item.path], [f'{item.name}: "{item.caption}" <b>'])
-    assert set(players._repr_mimebundle_()) == {"text/plain"}
-    assert "Life is beautiful." in repr(players)
-    monkeypatch.setenv("COURSE_GALLERY", "live")
-    html = players._repr_mimebundle_()["text/html"]
-    assert "<audio controls" in html and "&lt;b&gt;" in html and "<b>" not in html
-
-
-def test_a_gallery_of_sounds_has_players_spectrograms_and_transcripts():
-    few = FIRST[:6]
-    gallery = Gallery(few, AudioEncoder("mel").encode(few), 0, k=3)
-    gallery.widget()
-    html = gallery.cards[0][1].value
-    assert "<audio controls" in html and "data:audio/flac;base64," in html
-    assert "data:image/jpeg;base64," in html and "Life is beautiful." in html
-    assert few[gallery.ranking()[0][0]].name in html  # says which voice it is
-    bundle, metadata = gallery._repr_mimebundle_()
-    assert set(bundle) == {"image/jpeg", "text/plain"}  # no player is stored
-    assert few[gallery.ranking()[0][0]].name in metadata["image/jpeg"]["alt"]
-
-
-def test_the_players_lie_above_the_button_that_covers_a_card():
-    css = (audio.Path(hear.__file__).parent / "cards.css").read_text(encoding="utf-8")
-    rule = re.search(r"\.cg-card audio \{(.*?)\}", css, re.S).group(1)
-    assert "position: relative" in rule and "z-index: 2" in rule
-
-
-def test_the_players_flac_is_the_sound(heart):
-    import io
-
-    again, rate = soundfile.read(io.BytesIO(hear.flac_bytes(heart)))
-    assert rate == RATE and np.allclose(again, heart, atol=1e-4)
-    assert len(hear.flac_bytes(np.zeros(100 * RATE, np.float32))) < 1e6  # long ones are cut
-
-
-@pytest.mark.parametrize(
-    ("check", "function", "words"),
-    [
-        (exercises.check_mel, lambda f: 2595 * np.log(1 + f / 700), "natural logarithm"),
-        (exercises.check_audible, lambda p, below: p.sum(axis=0) >= 0.01, "quiet copy"),
-        (
-            exercises.check_audible,
-            lambda p, below: p.sum(axis=0) >= p.sum(axis=0).max() * 10 ** (-below / 20),
-            "20 is for pressure",
-        ),
-        (exercises.check_audible, lambda p, below: p > 0.1, "for each frame"),
-        (exercises.check_collapse, lambda s: s.mean(axis=0), "average over time"),
-        (exercises.check_collapse, lambda s: ((s - s.mean()) / s.std()).mean(axis=1), "length"),
-        (exercises.check_collapse, lambda s: s.mean(1) / np.linalg.norm(s.mean(1)), "normalised"),
-        (exercises.check_pitch, lambda x, rate: 5000.0, "begin at rate // 400"),
-        (exercises.check_pitch, lambda x, rate: None, "does it end with `return`"),
-    ],
-)
-def test_a_wrong_answer_is_explained(check, function, words, capsys):
-    check(function)
-    said = capsys.readouterr().out
-    assert "not yet" in said and words in said
+    assert evaluate(vectors, music.labels, music.sources, k=3).mean > 0.55
