@@ -251,7 +251,9 @@ def read_image(path: str | Path, *, draft_side: int | None = None) -> Image.Imag
                 raise too_large
             deep = any(";16" in str(tile[3]) for tile in picture.tile)
             picture.load()
-            return _to_rgb(_upright(picture), deep)
+            with suppress(Exception):  # broken EXIF data does not make a photo unusable
+                ImageOps.exif_transpose(picture, in_place=True)
+            return _to_rgb(picture, deep)
     except MediaError:
         raise
     except UnidentifiedImageError:
@@ -294,14 +296,6 @@ def _picture(path: Path) -> Image.Image:
         if start[:2] != b"\xff\xd8":
             raise
         return JpegImagePlugin.JpegImageFile(path)  # need not be decoded at its full size
-
-
-def _upright(picture: Image.Image) -> Image.Image:
-    """Turn a photo as its EXIF data says; broken EXIF data does not make a photo unusable."""
-    try:
-        return ImageOps.exif_transpose(picture)
-    except Exception:  # raised for damaged EXIF data in many ways
-        return picture
 
 
 def _to_rgb(picture: Image.Image, deep: bool) -> Image.Image:
@@ -437,12 +431,15 @@ class _Stream:
         import av
 
         context, ready = self.stream.codec_context, not jumped
+        # Half a picture is none; MPEG-TS calls packets damaged wherever two films are joined.
+        whole = self.stream.type == "video" and self.container.format.name != "mpegts"
         context.thread_type, context.thread_count = "AUTO", min(4, os.cpu_count() or 1)
         for seconds, packet in self.packets():
             ready = ready or packet is None or packet.is_keyframe
             if ready:  # else it builds on frames that are not there
                 try:
-                    frames = context.decode(packet)
+                    cut = whole and packet is not None and packet.is_corrupt
+                    frames = None if cut else context.decode(packet)
                 except (av.FFmpegError, ValueError):
                     frames = None
                 yield seconds, frames
@@ -612,8 +609,11 @@ def _frames(film: _Stream, jumped: bool) -> Iterator[tuple]:
                 continue
             lost = any(x < now for x in refused)
             refused = [x for x in refused if x > now]
-            second, end = now, now + (float(frame.duration * film.stream.time_base) or step)
+            second, end = now, now + (float((frame.duration or 0) * film.stream.time_base) or step)
             yield second, partial(_rgb, film, frame, reformatter), lost
+    if jumped and end == 0:  # from here on there is nothing
+        yield 0.0, None, False
+        return
     last = film.claimed if film.gave_up(end) else max(refused, default=0.0)
     if last - end > MARGIN:
         raise _undecodable(film.path, end, last)
