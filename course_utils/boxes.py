@@ -569,9 +569,9 @@ class Gallery(_Collection):
             new = super()._ask(query)
             new["query_vector"] = self.spaces[""][new["query_position"]]
         except KeyError:
-            if self.encoder is None or isinstance(query, (int, np.integer)):
+            path = Path(str(query))
+            if self.encoder is None or not path.is_file():
                 raise
-            path = Path(query)
             new = {"query_position": None, "query_vector": self.encoder.encode([path])[0]}
             look = {"caption": displayable(path.name), "alt": "Your own file"}
             new["query_item"] = Item(path, self.kinds[0], "yours", **look)
@@ -845,10 +845,8 @@ class Explore:
         if isinstance(self.result, Box):
             self._place.children = [self.result.widget()]
             return
-        shown = f"<pre>{html.escape(str(self.result))}</pre>"
-        if not isinstance(self.result, str):
-            shown = self.result._repr_mimebundle_()[0]["text/html"]
-        about = html.escape(self.alt)
+        text, about = isinstance(self.result, str), html.escape(self.alt)
+        shown = f"<pre>{html.escape(self.result)}</pre>" if text else self.result.html()
         self._shown.value = f'<div class="cg-result" role="status" title="{about}">{shown}</div>'
         self._place.children = [self._shown]
 

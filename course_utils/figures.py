@@ -89,12 +89,15 @@ class Figure:
             picture.quantize(128).save(small, "PNG", optimize=True)
         return cls(small.getvalue(), alt, text)
 
+    def html(self) -> str:
+        """Return the figure as HTML."""
+        source = f"data:{self.mime};base64,{base64.b64encode(self.data).decode()}"
+        return f'<img src="{source}" alt="{html.escape(self.alt)}" style="max-width:100%">'
+
     def _repr_mimebundle_(self, include=None, exclude=None):
-        data, alt = base64.b64encode(self.data).decode(), html.escape(self.alt)
-        bundle = {self.mime: data, "text/plain": self.text}
+        bundle = {self.mime: base64.b64encode(self.data).decode(), "text/plain": self.text}
         if is_live():
-            source = f"data:{self.mime};base64,{data}"
-            bundle["text/html"] = f'<img src="{source}" alt="{alt}" style="max-width:100%">'
+            bundle["text/html"] = self.html()
         return bundle, {self.mime: {"alt": self.alt}}
 
     def __repr__(self) -> str:

@@ -191,10 +191,12 @@ class Players:
         alt = f"Players, not live here: {'; '.join(self.titles)}."
         data, metadata = grid(pictures, self.titles, alt)._repr_mimebundle_()
         data["text/plain"] = repr(self)
-        if is_live():
-            shown = "".join(map(self._shown, self.items, self.titles))
-            data["text/html"] = f'<div style="display:flex;flex-flow:row wrap">{shown}</div>'
-        return data, metadata
+        return (data | {"text/html": self.html()} if is_live() else data), metadata
+
+    def html(self) -> str:
+        """Return the players as HTML."""
+        shown = "".join(map(self._shown, self.items, self.titles))
+        return f'<div style="display:flex;flex-flow:row wrap">{shown}</div>'
 
     def _shown(self, item: Item | np.ndarray, title: str) -> str:
         width = "max-width:100%"
@@ -227,13 +229,11 @@ class Animation(Figure):
         sheet.quantize(96).save(file, "PNG", optimize=True)
         super().__init__(file.getvalue(), alt)
 
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        bundle, metadata = super()._repr_mimebundle_()
-        if is_live():
-            still = _data(self.mime, self.data)  # for those who have asked for no motion
-            moving = f'<img src="{_moving(self.pages, self.milliseconds)}" style="max-width:100%"'
-            bundle["text/html"] = (
-                f'<picture><source media="(prefers-reduced-motion: reduce)" srcset="{still}">'
-                f'{moving} alt="{html.escape(self.alt)}"></picture>'
-            )
-        return bundle, metadata
+    def html(self) -> str:
+        """Return the moving picture as HTML; who has asked for no motion sees its ends."""
+        still, label = _data(self.mime, self.data), html.escape(self.alt)
+        return (
+            f'<picture><source media="(prefers-reduced-motion: reduce)" srcset="{still}"><img '
+            f'src="{_moving(self.pages, self.milliseconds)}" style="max-width:100%" alt="{label}">'
+            "</picture>"
+        )

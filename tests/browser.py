@@ -152,9 +152,16 @@ def opened(server: Server, notebook: str, cells=None, seconds: int = 480, size=(
     with chromium() as browser:
         page = browser.new_page(viewport=dict(zip(("width", "height"), size, strict=True)))
         page.route("**", lambda route: _local(route, urlparse(server.address).netloc))
+        dialog = page.locator(".jp-Dialog")  # such as one that says that a save took long
+        page.add_locator_handler(dialog, lambda box: _close(box))
         page.goto(server.url(notebook))
         run_all(page, seconds)
         yield page
+
+
+def _close(dialog) -> None:
+    print("Jupyter asked:", dialog.inner_text().replace("\n", " "))
+    dialog.locator("button.jp-mod-accept").click()
 
 
 def _local(route, ours: str) -> None:

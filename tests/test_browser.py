@@ -1,235 +1,332 @@
-"""A real JupyterLab in a real browser: a student opens notebook 1, runs it and clicks."""
+"""A learner in a real browser: one small notebook with every box, clicked, played, typed and seen.
 
-import contextlib
-import json
+axe-core, which judges accessibility, is not part of the project: COURSE_AXE names an `axe.min.js`;
+without it, npm fetches one.
+"""
+
 import os
 import re
 import shutil
-import socket
 import subprocess
-import sys
-import time
-import urllib.request
+import tarfile
 from pathlib import Path
 
 import pytest
-
-from course_utils.cache import cache_folder
-
-ROOT = Path(__file__).resolve().parents[1]
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+from browser import (
+    ROOT,
+    close_side_bar,
+    dark_theme,
+    errors,
+    needs_chromium,
+    opened,
+    plays,
+    serving,
 )
-CHROMIUM_ARGS = [
-    "--no-sandbox", "--disable-background-networking", "--disable-component-update",
-    "--disable-audio-output",  # a machine without loudspeakers may wait for them for ever
-]  # fmt: skip
+from test_exports import exported
 
-pytestmark = pytest.mark.skipif(
-    not CHROMIUM, reason="needs Chromium; on Debian: apt-get install chromium"
-)
+pytestmark = needs_chromium
+ITEMS = {
+    "image": ["cup-08", "cup-10", "cup-05", "pen-01", "pen-05", "pen-09", "bottle-01"],
+    "video": ["playing-11", "playing-13", "water-01", "water-06", "both-01"],
+    "audio": ["playground-1", "waves-1", "waves-3", "fountain-1", "alice-1"],
+}
+CELLS = [
+    f"""
+import numpy as np
+from course_utils.audio import AudioEncoder
+from course_utils.boxes import Compare, Explore, Gallery, SearchBox
+from course_utils.catalog import Catalog
+from course_utils.encoders import ImageEncoder, VideoEncoder
+from course_utils.evaluation import Percentiles, center
+from course_utils.figures import histograms, kernel_in_time
+from course_utils.players import Animation, Players
+from course_utils.unified import UnifiedSearch
 
-
-@contextlib.contextmanager
-def chromium():
-    """Start Chromium without a window; yields the browser."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
-        yield browser
-        browser.close()
-
-
-@contextlib.contextmanager
-def serving(home: Path, python: str, program: list[str], root: str, **variables: str):
-    """Run a Jupyter server on a copy of the notebooks, so that saving changes nothing here.
-
-    Args:
-        home: an empty folder.
-        python: which Python runs it.
-        program: its module and options.
-        root: the option that names the folder with the course.
-        variables: what is set in its environment.
-
-    Yields:
-        Its address.
+names = {ITEMS}
+known = Catalog.load().select(role=["item", "both"])
+few = Catalog([item for item in known if item.name in names[item.kind]])
+pictures, films, sounds = (few.select(kind=kind) for kind in names)
+encoder = ImageEncoder()
+search = UnifiedSearch([encoder, VideoEncoder(), AudioEncoder()])
+search.add(few)
+vectors = encoder.encode(pictures)
+scale = Percentiles(vectors)
+""",
+    'Gallery(pictures, vectors, "cup-08", k=5, encoder=encoder, scale=scale, heading="Find cups")',
+    'Compare(pictures, {"Raw": vectors, "Centred": center(vectors)[0]}, "pen-01", k=3)',
+    'SearchBox(search, "cup-08", k=3, heading="Everything that goes with a cup")',
     """
-    shutil.copytree(ROOT / "notebooks", home / "course" / "notebooks")
-    (home / "course" / "data").symlink_to(ROOT / "data")
-    # Keep all cells in the page, also those out of sight, so that the test can find them.
-    settings = home / "settings" / "@jupyterlab" / "notebook-extension"
-    settings.mkdir(parents=True)
-    (settings / "tracker.jupyterlab-settings").write_text(json.dumps({"windowingMode": "none"}))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = os.environ | {
-        "HOME": str(home),
-        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
-        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
-        **variables,
-    }
-    command = [
-        python, "-m", *program, "--no-browser", "--allow-root", "--ip=127.0.0.1",
-        f"--port={port}", f"{root}={home / 'course'}",
-    ]  # fmt: skip
-    with (home / "log").open("w") as log:
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(120):
-            try:
-                urllib.request.urlopen(f"{address}/api?token=course", timeout=2)
-                break
-            except OSError:
-                time.sleep(0.5)
-        else:
-            pytest.fail((home / "log").read_text())
-        yield address
-    finally:
-        server.terminate()
-        server.wait(20)
+def moved(cosine, what):
+    return histograms(scale, {what: cosine})
+
+Explore(moved, cosine=(0.0, 1.0, 0.05, 0.8), what=["two pens", "two cups"])
+""",
+    "display(Players(sounds[:2]), Players(films[:2]))",
+    """
+frames = np.zeros((4, 30, 40, 3), np.uint8)
+Animation([kernel_in_time(frames, at) for at in range(2)], "A kernel slides along time.")
+""",
+]
+PROGRAMS = ["lab", pytest.param("notebook", marks=pytest.mark.nightly)]
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """A JupyterLab server."""
-    home = tmp_path_factory.mktemp("lab")
-    with serving(
-        home,
-        sys.executable,
-        ["jupyter", "lab", "--IdentityProvider.token=course"],
-        "--ServerApp.root_dir",
-        JUPYTERLAB_WORKSPACES_DIR=str(home / "workspaces"),
-        COURSE_CACHE_DIR=str(cache_folder()),  # what a notebook computes, nbval finds again
-    ) as address:
-        yield address
-
-
-def run_all(page) -> None:
-    """Choose Run, Run All Cells, until a cell says that it runs; a slow page misses a click."""
-    from playwright.sync_api import TimeoutError
-
-    prompts = "[...document.querySelectorAll('.jp-InputPrompt')]"
-    running = f"() => {prompts}.some(prompt => prompt.innerText.includes('*'))"
-    for _ in range(4):
-        page.get_by_text("Run", exact=True).first.click()
-        page.get_by_text("Run All Cells", exact=True).click()
-        with contextlib.suppress(TimeoutError):
-            page.wait_for_function(running, timeout=15_000)
-            return
-        page.keyboard.press("Escape")
-    pytest.fail("JupyterLab runs no cell")
-
-
-@contextlib.contextmanager
-def opened(lab: str, notebook: str, galleries: int):
-    """Open a notebook, run it from top to bottom, and wait for its galleries."""
-    with chromium() as browser:
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.goto(f"{lab}/lab/tree/notebooks/{notebook}?token=course")
-        page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
-        page.get_by_text(re.compile(r"ipykernel\) \| Idle")).wait_for(timeout=120_000)
-        run_all(page)
-        page.locator(".cg-root").nth(galleries - 1).wait_for(state="attached", timeout=480_000)
-        yield page
-
-
-@pytest.fixture(scope="module")
-def page(lab):
-    with opened(lab, "01_image_embeddings.ipynb", galleries=4) as page:
-        yield page
+@pytest.fixture(scope="module", params=PROGRAMS)
+def page(request, tmp_path_factory):
+    home = tmp_path_factory.mktemp(request.param)
+    with serving(home, request.param) as server:
+        (server.course / "notebooks" / "words.jpg").write_text("no picture")
+        with opened(server, "boxes.ipynb", CELLS) as page:
+            assert errors(page) == []
+            page.program = request.param
+            if request.param == "lab":
+                close_side_bar(page)
+            yield page
 
 
 @pytest.fixture
-def gallery(page):
-    """The first gallery of the notebook, at its first query."""
-    gallery = page.locator(".cg-root").first
-    gallery.scroll_into_view_if_needed()
-    back = gallery.get_by_role("button", name="Back")
-    while back.is_enabled():
-        back.click()
-        page.wait_for_timeout(300)
-    return gallery
+def boxes(page):
+    """The gallery, the comparison, the search box and what can be moved."""
+    return [page.locator(".cg-root").nth(i) for i in range(4)]
 
 
-def query(gallery) -> str:
-    return gallery.locator(".cg-query .cg-name").inner_text()
+def cards(part):
+    return part.locator(".cg-card:not(.cg-query):visible")
 
 
-def cards(gallery):
-    return gallery.locator(".cg-cards .cg-card:visible")
+def query(box):
+    return box.locator(".cg-query .cg-name")
 
 
-def test_no_cell_stopped_with_an_error(page):
-    # The last gallery is there, but the cells after it may still run.
-    page.wait_for_function(
-        "() => ![...document.querySelectorAll('.jp-InputPrompt')].some(p => p.innerText == '[*]:')",
-        timeout=120_000,
-    )
-    assert page.locator(".jp-OutputArea-output[data-mime-type*='error']").count() == 0
-    assert page.get_by_text("model not found").count() == 0
-    assert page.locator(".cg-root").count() >= 4
+def expect(*args):
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=30_000)
+    return expect(*args)
 
 
-def test_click_on_a_card_makes_it_the_query_and_back_returns(page, gallery):
-    before = query(gallery)
-    wanted = cards(gallery).nth(2).locator(".cg-name").inner_text()
-    cards(gallery).nth(2).locator(".cg-hit").click()
-    page.wait_for_function(
-        "name => document.querySelector('.cg-query .cg-name').innerText == name", arg=wanted
-    )
-    gallery.get_by_role("button", name="Back").click()
-    page.wait_for_function(
-        "name => document.querySelector('.cg-query .cg-name').innerText == name", arg=before
-    )
-
-
-def test_keyboard_alone_is_enough(page, gallery):
-    wanted = cards(gallery).first.locator(".cg-name").inner_text()
-    cards(gallery).first.locator(".cg-hit").focus()
-    page.keyboard.press("Enter")
-    page.wait_for_function(
-        "name => document.querySelector('.cg-query .cg-name').innerText == name", arg=wanted
-    )
-
-
-def test_cards_show_rank_label_picture_with_alt_text_and_cosine(gallery):
-    assert cards(gallery).count() == 10
-    scores = []
-    for place in range(10):
-        card = cards(gallery).nth(place)
-        assert card.locator(".cg-label").inner_text().startswith(f"{place + 1}. ")
+def test_every_cell_has_run_and_shows_what_it_should(page, boxes):
+    assert errors(page) == [] and page.locator(".cg-root").count() == 4
+    scores = cards(boxes[0]).locator(".cg-score").all_inner_texts()
+    assert len(scores) == 5 and all(re.match(r"cosine \d\.\d\d, above", x) for x in scores)
+    for i, card in enumerate(cards(boxes[0]).all()):
+        assert re.match(rf"{i + 1}\. [✓✗] ?\w+", card.locator(".cg-label").inner_text())
         image = card.locator("img")
         assert len(image.get_attribute("alt")) > 20
         assert image.evaluate("image => image.naturalWidth") > 50
-        text = card.locator(".cg-score").inner_text()
-        scores.append(float(re.search(r"cosine (-?\d\.\d\d)", text).group(1)))
-    assert scores == sorted(scores, reverse=True)
+    assert boxes[0].locator(".cg-right, .cg-wrong").first.get_attribute("aria-label")
 
 
-def test_filter_and_slider(page, gallery):
-    from playwright.sync_api import expect
-
-    gallery.get_by_label("Show").select_option(label="cup")
-    for place in range(5):
-        label = cards(gallery).nth(place).locator(".cg-label")
-        expect(label).to_have_text(f"{place + 1}. cup", timeout=20_000)
-    gallery.get_by_label("Show").select_option(label="all labels")
-    gallery.locator(".noUi-handle").focus()
-    page.keyboard.press("ArrowLeft")
-    expect(cards(gallery)).to_have_count(9, timeout=20_000)
+def test_a_click_and_the_keyboard_alone(page, boxes):
+    gallery = boxes[0]
+    first = query(gallery).inner_text()
+    wanted = cards(gallery).nth(2).locator(".cg-name").inner_text()
+    cards(gallery).nth(2).locator(".cg-hit").click()
+    expect(query(gallery)).to_have_text(wanted)
+    gallery.get_by_role("button", name="Back").focus()
+    page.keyboard.press("Enter")
+    expect(query(gallery)).to_have_text(first)
+    slider = gallery.get_by_role("slider", name="How many")
+    slider.focus()
+    page.keyboard.press("ArrowLeft")  # the notebook leaves this key alone
+    expect(cards(gallery)).to_have_count(4)
     page.keyboard.press("ArrowRight")
-    expect(cards(gallery)).to_have_count(10, timeout=20_000)
+    expect(cards(gallery)).to_have_count(5)
+    gallery.get_by_label("Show").select_option(label="pen")
+    expect(cards(gallery).first.locator(".cg-label")).to_contain_text("pen")
+    gallery.get_by_label("Show").select_option(label="all labels")
+    expect(cards(gallery)).to_have_count(5)
 
 
-def test_a_file_of_ones_own_and_a_bad_one(page, gallery):
-    box = gallery.get_by_label("Your file")
-    box.fill("../data/catalog.csv")
-    box.press("Enter")
-    gallery.get_by_text("is not a picture").wait_for(timeout=20_000)
-    box.fill("../data/images/cup-02.jpg")
-    box.press("Enter")
-    gallery.locator(".cg-query", has_text="yours").wait_for(timeout=20_000)
-    assert "cup" in cards(gallery).first.locator(".cg-label").inner_text()
+def test_more_and_less_like_this(page, boxes):
+    gallery, said = boxes[0], boxes[0].get_by_role("status").last
+    before = cards(gallery).locator(".cg-name").all_inner_texts()
+    cards(gallery).nth(3).get_by_role("button", name="More", exact=True).click()
+    expect(said).to_contain_text("moved by 1 liked and 0 disliked")
+    cards(gallery).nth(1).get_by_role("button", name="Less", exact=True).focus()
+    page.keyboard.press("Enter")
+    expect(said).to_contain_text("moved by 1 liked and 1 disliked")
+    expect(gallery.locator(".cg-disliked:visible")).to_have_text("disliked")
+    gallery.get_by_role("button", name="Forget marks").click()
+    expect(gallery.locator(".cg-mark:visible")).to_have_count(0)
+    assert cards(gallery).locator(".cg-name").all_inner_texts() == before
+
+
+def test_a_file_of_ones_own_and_a_bad_one(page, boxes):
+    gallery = boxes[0]
+    gallery.get_by_role("button", name="Your own file").click()
+    path = gallery.get_by_label("Path").first
+    path.fill("words.jpg")
+    path.press("Enter")
+    expect(gallery.get_by_text("is not a picture").first).to_be_visible()
+    path.fill("../data/images/cup-02.jpg")
+    path.press("Enter")
+    expect(gallery.locator(".cg-query .cg-label")).to_contain_text("yours")
+    expect(cards(gallery).first.locator(".cg-label")).to_contain_text("cup")
+    assert not gallery.locator(".cg-right, .cg-wrong").count()  # nobody knows what is right
+    gallery.get_by_role("button", name="Back").click()
+    expect(gallery.locator(".cg-query .cg-label")).not_to_contain_text("yours")
+    gallery.get_by_role("button", name="Your own file").click()
+
+
+def test_two_rankings_beside_each_other(page, boxes):
+    columns = boxes[1].locator(".cg-several > .widget-vbox")
+    assert columns.count() == 2
+    boxes[1].scroll_into_view_if_needed()
+    assert len({columns.nth(i).bounding_box()["y"] for i in range(2)}) == 1
+    expect(columns.nth(1).locator(".cg-note:visible")).to_have_count(3)
+    wanted = cards(columns.nth(1)).nth(1).locator(".cg-name").inner_text()
+    cards(columns.nth(1)).nth(1).locator(".cg-hit").click()
+    expect(query(boxes[1])).to_have_text(wanted)
+
+
+def test_one_box_answers_with_pictures_films_and_sounds(page, boxes):
+    box, said = boxes[2], boxes[2].get_by_role("status").last
+    columns = [box.locator(".cg-several > .widget-vbox").nth(i) for i in range(3)]
+    assert box.locator(".cg-column").all_inner_texts() == ["Pictures", "Films", "Sounds"]
+    plays(page, cards(columns[1]).first.locator("video"))
+    plays(page, cards(columns[2]).first.locator("audio"))
+    wanted = cards(columns[1]).first.locator(".cg-name").inner_text()
+    cards(columns[1]).first.locator(".cg-label").click(force=True)  # on top lies the button
+    expect(query(box)).to_have_text(wanted)
+    plays(page, box.locator(".cg-query video"))
+    way = cards(columns[2]).first.locator("details")
+    way.locator("summary").focus()
+    page.keyboard.press("Enter")
+    expect(way.locator("li").first).to_be_visible()
+    expect(query(box)).to_have_text(wanted)
+    field = box.get_by_label("Query")
+    for text, answer in (
+        ("waves-1", 'for "waves-1'),
+        ("wave", "Did you mean water-01, waves-1, waves-3?"),
+    ):
+        field.fill(text)
+        field.press("Enter")
+        expect(said).to_contain_text(answer)
+        expect(field).to_have_value("")
+    expect(query(box)).to_have_text(re.compile("^waves-1"))
+
+
+def test_something_to_move(page, boxes):
+    box = boxes[3]
+    picture = box.locator(".cg-result img")
+    assert "two pens 0.80" in picture.get_attribute("alt")
+    box.get_by_role("slider", name="cosine").focus()
+    for _ in range(2):
+        page.keyboard.press("ArrowRight")
+    expect(picture).to_have_attribute("alt", re.compile("two pens 0.90"))
+    box.get_by_label("what").select_option(label="two cups")
+    expect(picture).to_have_attribute("alt", re.compile("two cups 0.90"))
+
+
+def test_players_and_animation(page):
+    for tag in ("audio", "video"):
+        player = page.locator(f".jp-OutputArea-output figure:has(> {tag})").first
+        assert player.locator("figcaption").inner_text()
+        assert len(player.locator(tag).get_attribute("aria-label")) > 5
+        plays(page, player.locator(tag))
+    film = page.locator("figure:has(> video) video").first
+    assert film.evaluate("film => film.muted && film.loop && film.controls")
+    assert page.locator('img[src^="data:image/webp"]').get_attribute("alt") == (
+        "A kernel slides along time."
+    )
+
+
+# ---- seen by everybody: axe-core, both themes, a phone, the back of the room ----
+
+# Controls and cards that reach beyond their box.
+CUT_OFF = """box => [...box.querySelectorAll("input, select, button, .cg-card")]
+    .filter(part => part.offsetWidth
+        && part.getBoundingClientRect().right > box.getBoundingClientRect().right + 1)
+    .map(part => part.outerHTML.slice(0, 100))"""
+SIZE = "element => parseFloat(getComputedStyle(element).fontSize)"
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory) -> str:
+    """The source of axe-core: COURSE_AXE, or what npm fetches."""
+    if os.environ.get("COURSE_AXE"):
+        return Path(os.environ["COURSE_AXE"]).read_text(encoding="utf-8")
+    npm, folder = shutil.which("npm"), tmp_path_factory.mktemp("axe")
+    if not npm:
+        pytest.skip("needs axe-core: COURSE_AXE (its axe.min.js), or npm to fetch it")
+    subprocess.run([npm, "pack", "axe-core@4"], cwd=folder, capture_output=True, check=False)
+    archives = list(folder.glob("axe-core-*.tgz"))
+    if not archives:
+        pytest.skip("npm could not fetch axe-core")
+    with tarfile.open(archives[0]) as archive:
+        return archive.extractfile("package/axe.min.js").read().decode()
+
+
+def violations(page, axe: str, where: str = "html") -> list[str]:
+    """Return the serious and critical violations in parts of a page, one line each."""
+    page.evaluate(axe)
+    found = page.evaluate("where => axe.run({include: [[where]]})", where)["violations"]
+    return [
+        f"{each['impact']} {each['id']}: {node['html'][:200]} {node['failureSummary'][:200]}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+        for node in each["nodes"]
+    ]
+
+
+def test_boxes_are_accessible_in_both_themes_large_and_on_a_phone(page, boxes, axe, tmp_path):
+    found = {}
+
+    def look(name: str) -> None:
+        page.mouse.move(0, 0)
+        for i, box in enumerate(boxes):
+            box.scroll_into_view_if_needed()
+            box.screenshot(path=tmp_path / f"{name}-{i}.png")
+            assert box.evaluate(CUT_OFF) == [], name
+        found[name] = violations(page, axe, ".jp-Cell-outputWrapper")
+
+    boxes[0].get_by_role("button", name="Your own file").click()
+    cards(boxes[0]).nth(1).get_by_role("button", name="More", exact=True).click()
+    expect(boxes[0].locator(".cg-liked:visible")).to_have_count(1)
+    themes = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+    for theme, name in list(themes.items())[: 2 if page.program == "lab" else 1]:
+        dark_theme(page, name) if page.program == "lab" else None
+        page.wait_for_timeout(1000)
+        page.set_viewport_size({"width": 1280, "height": 720})
+        look(theme)
+        for box in boxes[:3]:
+            box.get_by_role("button", name="Large").click()
+            expect(box).to_have_class(re.compile("cg-large"))
+            for words in (".cg-label", ".cg-score"):
+                assert cards(box).locator(words).first.evaluate(SIZE) >= 22
+        look(f"{theme} large")
+        for box in boxes[:3]:
+            box.get_by_role("button", name="Large").click()
+            expect(box).not_to_have_class(re.compile("cg-large"))
+        page.set_viewport_size({"width": 400, "height": 900})
+        page.wait_for_timeout(1000)
+        look(f"{theme} narrow")
+    problems = [f"{when}: {line}" for when, lines in found.items() for line in lines]
+    assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def tab(page):
+    """A page of its own in the same browser, which reaches nothing."""
+    tab = page.context.browser.new_page(viewport={"width": 1280, "height": 720})
+    tab.route("http*://**", lambda route: route.abort())
+    yield tab
+    tab.close()
+
+
+def test_axe_sees_what_is_wrong(axe, tab):
+    tab.set_content('<html lang="en"><title>x</title><img src="data:,"><input>')
+    seen = {line.split(":")[0] for line in violations(tab, axe)}
+    assert seen == {"critical image-alt", "critical label"}
+
+
+@pytest.mark.parametrize("template", ["course", "slides"])
+@pytest.mark.parametrize("name", ["01_image_embeddings", "04_unified_search"])
+def test_exports_are_accessible(axe, tab, tmp_path, name, template):
+    """Slides have no reveal.js here, so that all of them are on the page."""
+    settings = {"reveal_url_prefix": "none"} if template == "slides" else {}
+    text = exported(ROOT / "notebooks" / f"{name}.ipynb", template, **settings)
+    (tmp_path / "page.html").write_text(text, encoding="utf-8")
+    tab.goto((tmp_path / "page.html").as_uri())
+    assert tab.locator(".no-reveal").count() == (template == "slides")
+    assert violations(tab, axe) == []
