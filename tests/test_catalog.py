@@ -244,7 +244,7 @@ def test_what_is_left_out_is_counted_in_one_line(tmp_path, capsys, monkeypatch):
     assert capsys.readouterr().out == f"{said} 4 videos.\n"
     videos = [path.name for path in Catalog.from_folder(tmp_path, "video").paths]
     assert videos == ["h.mp4", "i.mts", "move.gif", "move.png"]
-    assert "3 pictures, 1 sound" in capsys.readouterr().out
+    assert "1 sound, 3 pictures" in capsys.readouterr().out
     assert [path.name for path in Catalog.from_folder(tmp_path, "audio").paths] == ["g.caf"]
 
 
