@@ -288,7 +288,7 @@ def _taken_for(path: Path) -> str:
         if suffix in suffixes:
             return "video" if suffix in (".gif", ".png", ".apng") and moves(path) else kind
     for name, (_, _, package, suffixes, _) in ADDED.items():
-        if suffix in suffixes:
+        if suffix in suffixes.split():
             return f"{name} photo| (save as JPEG, or install {package})"
     return "other file"
 

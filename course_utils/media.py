@@ -42,14 +42,8 @@ PICTURES = "JPEG PNG WEBP GIF BMP DIB TIFF PPM MPO JPEG2000 AVIF".split()
 # Formats that Pillow reads once a package is installed: what it then calls them, the package's
 # module and name, the files' suffixes, and how they begin.
 ADDED = {
-    "HEIC": (
-        "HEIF",
-        "pillow_heif",
-        "pillow-heif",
-        (".heic", ".heif", ".hif"),
-        rb".{4}ftyp(he|mi|ms)",
-    ),
-    "JPEG XL": ("JXL", "pillow_jxl", "pillow-jxl-plugin", (".jxl",), rb"\xff\x0a|.{4}JXL "),
+    "HEIC": ("HEIF", "pillow_heif", "pillow-heif", ".heic .heif .hif", rb".{4}ftyp(he|mi|ms)"),
+    "JPEG XL": ("JXL", "pillow_jxl", "pillow-jxl-plugin", ".jxl", rb"\xff\x0a|.{4}JXL "),
 }
 # What FFmpeg may take a file for: media only, no playlist that could lead to other files.
 CONTAINERS = (
@@ -58,20 +52,14 @@ CONTAINERS = (
 )
 # The one list of formats: what a file in a folder is taken for.
 FORMATS = {
-    "image": tuple(
-        ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .gif .bmp .dib .tif .tiff .ppm .pgm .pbm .pnm "
-        ".jp2 .avif".split()
-        + [x for _, module, _, suffixes, _ in ADDED.values() if find_spec(module) for x in suffixes]
-    ),
-    "video": tuple(
-        ".mp4 .m4v .mov .qt .webm .mkv .avi .mpg .mpeg .m2v .vob .wmv .flv .f4v .3gp .3g2 .mts "
-        ".m2ts .ogv .mxf .dv".split()
-    ),
-    "audio": tuple(
-        ".wav .flac .ogg .oga .opus .mp3 .mp2 .m4a .m4b .aac .ac3 .aif .aiff .aifc .wma .caf .mka "
-        ".weba .w64 .au .amr".split()
-    ),
+    "image": ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .gif .bmp .dib .tif .tiff .ppm .pgm .pbm "
+    ".pnm .jp2 .avif " + " ".join(x[3] for x in ADDED.values() if find_spec(x[1])),
+    "video": ".mp4 .m4v .mov .qt .webm .mkv .avi .mpg .mpeg .m2v .vob .wmv .flv .f4v .3gp .3g2 "
+    ".mts .m2ts .ogv .mxf .dv",
+    "audio": ".wav .flac .ogg .oga .opus .mp3 .mp2 .m4a .m4b .aac .ac3 .aif .aiff .aifc .wma .caf "
+    ".mka .weba .w64 .au .amr",
 }
+FORMATS = {kind: tuple(suffixes.split()) for kind, suffixes in FORMATS.items()}
 REMEDY = {
     "image": "open it in a picture program and save it as JPEG or PNG",
     "video": "copy it again or convert it to MP4 (H.264)",
@@ -390,10 +378,9 @@ class _Stream:
         self.path, self.container, self.file = path, container, file
         if self.stream.codec_context is None:
             raise MediaError(path, f"has {WORDS[kind]} coded in a way unknown here", REMEDY[kind])
-        starts = [
-            x.start_time * x.time_base for x in (film, sound) if x and x.start_time is not None
-        ]
-        self.origin, self.still = float(min(starts, default=0)), 0.0
+        both = [x for x in (film, sound) if x and x.start_time is not None]
+        self.origin = float(min((x.start_time * x.time_base for x in both), default=0))
+        self.still = 0.0  # the last empty packet
         length = float((self.stream.duration or 0) * self.stream.time_base)
         length = length or (container.duration or 0) / 1e6
         self.claimed = length if 0 < length < 200 * 3600 else 0.0  # what the file says; 0: nothing

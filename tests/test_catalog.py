@@ -234,7 +234,7 @@ def test_what_is_left_out_is_counted_in_one_line(tmp_path, capsys, monkeypatch):
         first.save(tmp_path / name, save_all=True, append_images=more, duration=100)
     for name in ("still.gif", "still.png"):
         first.save(tmp_path / name)
-    added = {"HEIC": ("HEIF", "x", "pillow-heif", (".heic",), b"")}
+    added = {"HEIC": ("HEIF", "x", "pillow-heif", ".heic", b"")}
     monkeypatch.setattr(module, "ADDED", added)
     formats = {kind: tuple(x for x in y if x != ".heic") for kind, y in module.FORMATS.items()}
     monkeypatch.setattr(module, "FORMATS", formats)
