@@ -414,14 +414,15 @@ def heat_maps(
     rows, columns = (len(maps), 2 * times) if films else (-(-len(maps) // 2), min(4, 2 * len(maps)))
     tall = np.shape(frames[0][0])[0] / np.shape(frames[0][0])[1]
     figure = new_figure(2.3 * columns + 1, (2.3 * tall + 0.6) * rows)
-    axes = figure.subplots(rows, columns, squeeze=False).reshape(len(parts), -1)
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for axis in axes.flat:
+        axis.axis("off")
+    each = axes.ravel()[: 2 * times * len(parts)].reshape(len(parts), -1)
     low, high = min(part.min() for part in parts), max(part.max() for part in parts)
     limits, said = {"vmin": 0, "vmax": high, "cmap": "magma"}, []
     if low < 0:
         limits = {"vmin": -max(high, -low), "vmax": max(high, -low), "cmap": "PuOr_r"}
-    for row, shown, part, title in zip(axes, frames, parts, titles, strict=True):
-        for axis in row:
-            axis.axis("off")
+    for row, shown, part, title in zip(each, frames, parts, titles, strict=True):
         for time, (frame, heat) in enumerate(zip(shown, part, strict=True)):
             row[time].imshow(frame)
             drawn = row[times + time].imshow(heat, aspect="auto", **limits)

@@ -1,0 +1,145 @@
+"""Figures: each says in words what it shows, takes any number of things, and refuses in words."""
+
+import base64
+import io
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from films import numbered
+from PIL import Image
+
+from course_utils import figures as f
+from course_utils.catalog import Catalog
+from course_utils.evaluation import Percentiles, evaluate
+from course_utils.figures import Figure, label_color
+
+HERTZ = np.geomspace(60, 7000, 7)
+PICTURE, MAP = np.full((30, 40, 3), 90, np.uint8), np.arange(49.0).reshape(7, 7) / 5000
+SCALE = Percentiles.of(np.linspace(0.2, 0.8, 101))
+NOTHING = SimpleNamespace(queries=np.array([]), precision=[])
+EVALUATION = evaluate(np.eye(4) + 0.1, list("aabb"), list("wxyz"), k=1)
+
+
+PAIR = Catalog.load().select(kind="image", role="item")[[0, 60]]
+SMALL = [Image.new("RGB", (9, 9))] * 2
+DRAWN = {
+    "grid": lambda: f.grid([PICTURE, *PAIR.paths], ["a $x$", "b", "c"]),
+    "alone": lambda: f.grid([PICTURE[..., 0]]),
+    "pipeline": lambda: f.pipeline([("File", PAIR.paths[0], "a"), ("Best", [PICTURE] * 3, "last")]),
+    "vector": lambda: f.pipeline([("Vector", np.arange(9.0), ""), ("Numbers", None, "512")]),
+    "bars": lambda: f.bars({"x": [0.5, 0.25]}, ["a", "b"], 0.1),
+    "many bars": lambda: f.bars({"x": range(20)}, range(20)),
+    "precision": lambda: f.precision_bars(EVALUATION, list("abcd"), 1 / 3),
+    "intervals": lambda: f.intervals({"x": (0.5, 0.4, 0.6)}, 0, "difference", line_name="none"),
+    "chance of each": lambda: f.intervals({"x": (0.5, 0.4, 0.6)}, {"x": 0.2}),
+    "histogram": lambda: f.histograms(SCALE, {"a pair": 0.5, "0.90": 0.9}),
+    "histograms": lambda: f.histograms(dict.fromkeys("abcdefghi", SCALE)),
+    "heat": lambda: f.heat_maps([PICTURE] * 3, [MAP, MAP, MAP - 0.005], list("abc"), 0.234),
+    "films": lambda: f.heat_maps([numbered(16)] * 2, [np.stack([MAP, 2 * MAP])] * 2, "xy", 0.7),
+    "map": lambda: f.map_2d(np.eye(2), PAIR),
+    "map of kinds": lambda: f.map_2d(np.eye(2), PAIR, thumbnails=SMALL, frames="kind"),
+    "nine lines": lambda: f.lines([1, 2], {f"c{i}": [i, -i] for i in range(9)}, "x", "y"),
+    "marks": lambda: f.lines([1, 2], {"a": [1, np.nan]}, logx=True, logy=True, marks={"m": 1.5}),
+    "waveforms": lambda: f.waveforms([np.ones(8000), np.zeros(0)], ["a", "b"]),
+    "spectrograms": lambda: f.spectrograms([np.eye(64), np.eye(32)], "ab", unit=["power", "dB"]),
+    "pitch": lambda: f.spectrograms([MAP] * 2, "ab", "", HERTZ, [0, 200, np.nan] * 2, signed=True),
+    "dots": lambda: f.dots([1, 2, 9], ["a", "b", "a"], "hertz"),
+    "film strip": lambda: f.film_strip(numbered(10), np.arange(10) / 15, "A bar", "It moves."),
+    "kernel": lambda: f.kernel_in_time(numbered(5), 1),
+    "diagram": lambda: f.diagram({"a": (0.2, 0.5, "one"), "b": (0.8, 0.5, "")}, [("a", "b", "x")]),
+}
+WORDS = {
+    "grid": "3 pictures: a $x$, b, c.",
+    "alone": "1 pictures.",
+    "pipeline": "A way in 2 steps. File: a; then Best: last.",
+    "vector": "A way in 2 steps. Vector; then Numbers: 512.",
+    "bars": "Bars for a, b: x 0.50, 0.25; chance 0.10.",
+    "many bars": ", 18.00, 19.00.",
+    "precision": "precision@1 of 4 queries, mean 0.50; chance 0.33. Lowest: c, d, ",
+    "intervals": "Dots with intervals, difference: x 0.50 (0.40 to 0.60); none 0.",
+    "chance of each": "x 0.50 (0.40 to 0.60), chance 0.20.",
+    "histogram": "median 0.50; a pair 0.50: above 49 %; 0.90: above all pairs.",
+    "histograms": "h: median 0.50. i: median 0.50.",
+    "heat": "cosine of 0.23. a: most from row 7, column 7 of 7 x 7; b: ",
+    "films": "x: most from time 2, row 7, column 7 of 7 x 7",
+    "map": "Middle of each label: pen around (1.0, 0.0), ",
+    "map of kinds": "Middle of each kind: image around (0.5, 0.5).",
+    "nine lines": "Curves, y over x: c0 from 0 to 0, highest at 1 with 0; c1 from 1 to -1",
+    "marks": "highest at 1 with 1; m at 1.5.",
+    "waveforms": "Waveforms. a: 0.50 s, up to 1.00; b: 0.00 s, up to 0.00.",
+    "spectrograms": "Spectrograms: a, 64 x 64; b, 32 x 32.",
+    "pitch": "a, 7 x 7; b, 7 x 7.",
+    "dots": "Dots, hertz: a from 1 to 9; b from 2 to 2.",
+    "film strip": "Film strip: 10 frames from second 0.00 to 0.60. A bar. It moves.",
+    "kernel": "5 frames, one behind the other; a kernel covers frames 2 to 4.",
+    "diagram": "Boxes a (one), b. Arrows a to b: x.",
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_each_figure_says_in_words_what_it_shows(name):
+    figure = DRAWN[name]()
+    assert WORDS[name] in figure.alt and not re.search(r"\. \.|\.\.", figure.alt)
+    picture = Image.open(io.BytesIO(figure.data))
+    assert 100 < picture.width <= 1290 and picture.height <= 1500  # a projector is 1,280 wide
+    assert (np.asarray(picture.convert("RGB"))[:4, -4:] > 240).all()  # white in every theme
+    assert DRAWN[name]().data == figure.data  # stored outputs stay the same
+
+
+REFUSED = {
+    "no pictures": lambda: f.grid([]),
+    "no steps": lambda: f.pipeline([]),
+    "no rows": lambda: f.bars({}, ["a"]),
+    "1 values and 2 names": lambda: f.bars({"x": [1]}, ["a", "b"]),
+    "no rows to": lambda: f.intervals({}),
+    "no scales": lambda: f.histograms({}),
+    "no queries": lambda: f.precision_bars(SimpleNamespace(queries=np.array([]), precision=[]), []),
+    "2 images and 1 maps": lambda: f.heat_maps([PICTURE] * 2, [MAP], ["a", "b"], 1),
+    "3 points and 2 items": lambda: f.map_2d(np.eye(3), PAIR),
+    "no curves": lambda: f.lines([], {}),
+    "2 places and 1 values": lambda: f.lines([1, 2], {"a": [1]}),
+    "no sounds": lambda: f.waveforms([], []),
+    "1 spectrograms and 2 titles": lambda: f.spectrograms([MAP], ["a", "b"]),
+    "7 rows and 3 frequencies": lambda: f.spectrograms([MAP], ["a"], hertz=np.arange(3)),
+    "no values": lambda: f.dots([], []),
+    "no frames": lambda: f.film_strip([], []),
+    "no frames to": lambda: f.kernel_in_time(numbered(0), 0),
+    "3 pictures and 2 titles": lambda: f.grid([PICTURE] * 3, ["a", "b"]),
+    "arrow names 'c'": lambda: f.diagram({"a": (0, 0, "")}, [("a", "c", "")]),
+}
+
+
+@pytest.mark.parametrize("words", REFUSED)
+def test_what_cannot_be_drawn_is_said_and_nothing_is_dropped(words):
+    with pytest.raises(ValueError, match=words):
+        REFUSED[words]()
+
+
+def test_a_figure_shows_itself_with_its_description(monkeypatch):
+    figure = Figure.of(f.new_figure(2, 1), 'A "drawing" & <b>', photo=True, text="In words")
+    monkeypatch.setenv("COURSE_GALLERY", "static")
+    bundle, metadata = figure._repr_mimebundle_()
+    assert set(bundle) == {"image/jpeg", "text/plain"} and bundle["text/plain"] == "In words"
+    assert metadata["image/jpeg"]["alt"] == figure.alt and repr(figure) == "In words"
+    assert base64.b64decode(bundle["image/jpeg"]) == figure.data
+    monkeypatch.setenv("COURSE_GALLERY", "live")
+    html = figure._repr_mimebundle_()[0]["text/html"]
+    assert 'alt="A &quot;drawing&quot; &amp; &lt;b&gt;"' in html and "max-width:100%" in html
+    assert Figure.of(f.new_figure(2, 1), "Lines").mime == "image/png"
+
+
+def test_labels_that_are_seen_together_have_colours_of_their_own():
+    together = [
+        "pen",
+        "cup",
+        "water",
+        "children playing",
+        "female voice",
+        "male voice",
+        "pen and cup",
+    ]
+    assert len({label_color(label) for label in [*together, "anything else"]}) == 8
+    assert label_color("waves") == label_color("water")
+    assert label_color("children and water") == label_color("pen and cup")  # two classes: dark
