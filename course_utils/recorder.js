@@ -189,7 +189,7 @@ function render({ model, el }) {
     recorder.ondataavailable = ({ data }) => pieces.push(data);
     recorder.onstop = () => send(new Blob(pieces, { type }), `${mode}.${form}`);
     context = new AudioContext();
-    const analyser = context.createAnalyser();
+    const analyser = new AnalyserNode(context, { fftSize: 8192 }); // longer than between two looks
     const wave = new Float32Array(analyser.fftSize);
     if (mode === "voice") context.createMediaStreamSource(stream).connect(analyser);
     const until = performance.now() + 1000 * SECONDS[mode];
