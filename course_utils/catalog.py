@@ -20,7 +20,7 @@ from course_utils.session import DATA
 
 # What systems put into people's folders: thumbnails, deleted files, notes of their own.
 SYSTEM = re.compile(
-    r"\.|(@eadir|#?@?recycled?|\$recycle\.bin|__macosx|lost\+found|system volume information"
+    r"\.|(@eadir|[#@]recycle|\$recycle\.bin|__macosx|lost\+found|system volume information"
     r"|thumbs\.db|desktop\.ini)$",
     re.I,
 )

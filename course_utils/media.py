@@ -161,8 +161,6 @@ def kind_of(path: str | Path) -> str:
 
     Raises:
         MediaError: the file is missing, empty, or none of the three.
-
-    Introduced in notebook 4.
     """
     path = check_file(path)
     try:
@@ -467,7 +465,6 @@ def iterate_frames(
         ValueError: `rate` is not positive or `start` is negative.
 
     Source: https://pyav.basswood-io.com
-    Introduced in notebook 2.
     """
     if not start >= 0 or (rate is not None and not 0 < rate < math.inf):
         raise ValueError(f"start is {start} and rate {rate}; start may be 0, both not negative.")
@@ -509,7 +506,7 @@ def read_frames(
         uint8 RGB of shape (frames, height, width, 3), values 0 to 255.
 
     Raises:
-        MediaError: as `iterate_frames`; or the video ends before `start`, or the frames would take
+        MediaError: as in `iterate_frames`; the video ends before `start`, or the frames would take
             more than 2 GB of memory.
         ValueError: `rate` or `count` is not positive or `start` is negative.
 

@@ -20,8 +20,6 @@ def cache_folder() -> Path:
     """Return the folder in which the course keeps what it has computed.
 
     It is COURSE_CACHE_DIR, or else a folder in the place where the operating system wants caches.
-
-    Introduced in notebook 4.
     """
     if chosen := os.environ.get("COURSE_CACHE_DIR"):
         return Path(chosen).expanduser()
@@ -61,7 +59,6 @@ def is_live() -> bool:
         ValueError: COURSE_GALLERY is something else.
 
     Source: https://jupyter-client.readthedocs.io/en/stable/messaging.html#execute (allow_stdin)
-    Introduced in notebook 1.
     """
     wish = os.environ.get("COURSE_GALLERY", "").strip().lower() or "auto"
     if wish in ("live", "static"):
