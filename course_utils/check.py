@@ -14,7 +14,7 @@ from importlib import import_module
 from importlib.metadata import version
 
 NEEDED = "torch torchvision torchaudio numpy PIL safetensors cv2 matplotlib sklearn ipywidgets"
-NEEDED += " anywidget tqdm soundfile av pymilvus milvus_lite psutil"
+NEEDED += " anywidget tqdm av pymilvus milvus_lite psutil"
 MEMORY_GB, DISK_GB = 1.5, 1.0
 
 

@@ -6,6 +6,7 @@ dealt out to workers in small batches, on this computer or on many.
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ from course_utils.cache import all_tried, path_list
 from course_utils.media import MediaError
 
 ROOT = Path(__file__).resolve().parents[1]
-BATCH = 16  # files that a worker is given at a time
+BATCH = 16  # files that a worker is given at a time, at most
 
 
 class ClusterError(RuntimeError):
@@ -28,18 +29,28 @@ class _Worker:
     """A process of the cluster with an encoder of its own."""
 
     def __init__(self, make_encoder: Callable):
-        self.encoder = make_encoder()
+        import ray
+
+        self.make_encoder, self.encoder = make_encoder, None
+        self.lost = ray.get_runtime_context().was_current_actor_reconstructed
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, list]:
-        """Return for each file its place, its vector or what is wrong, and whose vector it is."""
-        paths, problems = [Path(path) for path in batch["path"]], []
-        rows = iter(self.encoder.encode(paths, problems))
-        bad = {error.path: (error.problem, error.remedy) for error in problems}
+        """Return each file's place and its vector, its problem, or what ends the whole work."""
+        paths, problems, rows, failure = [Path(path) for path in batch["path"]], [], [], ""
+        try:
+            if self.lost:  # Ray has started it anew and would do so without end
+                raise MemoryError("a worker was lost, most often because memory ran out")
+            self.encoder = self.encoder or self.make_encoder()
+            rows = self.encoder.encode(paths, problems)
+        except Exception as error:  # Ray would make pages of it
+            failure = f"{type(error).__name__}: {error}"
+        bad, rows = {error.path: (error.problem, error.remedy) for error in problems}, iter(rows)
         return {
             "place": batch["place"],
-            "vector": [None if path in bad else next(rows).tolist() for path in paths],
+            "vector": [None if failure or path in bad else next(rows).tolist() for path in paths],
             "problem": [bad.get(path) for path in paths],
-            "fingerprint": [self.encoder.fingerprint] * len(paths),
+            "failure": [failure] * len(paths),
+            "fingerprint": [str(getattr(self.encoder, "fingerprint", ""))] * len(paths),
         }
 
 
@@ -87,20 +98,21 @@ def encode_on_cluster(
     try:
         if mine:
             _connect(ray, workers)
-        answers = sorted(_map(ray, paths, make_encoder, workers), key=lambda row: row["place"])
+        answers = _map(ray, paths, make_encoder, workers)
     except ClusterError:
         raise
-    except Exception as error:  # Ray's errors are of many kinds, and pages long
-        while error.__cause__ is not None:
-            error = error.__cause__  # the innermost one says what happened
-        last = f"{type(error).__name__}: {error}".strip().splitlines()[-1].strip()[:300]
+    except Exception as error:  # of many kinds, and pages long
+        first = f"{type(error).__name__}: {error}".strip().splitlines()[0]
         raise ClusterError(
-            f"Ray broke off ({last}); try a few files without a cluster, see whether the cluster "
-            "runs (`ray status`) and has memory to spare."
+            f"Ray broke off ({first}); see whether the cluster runs (`ray status`)."
         ) from None
     finally:
         if mine:
             ray.shutdown()  # stops what was started here; only hangs up on others' cluster
+    if failure := answers[-1]["failure"]:
+        raise ClusterError(
+            f"The work broke off ({failure}); try a few files without a cluster, or fewer workers."
+        )
     if len({row["fingerprint"] for row in answers}) > 1:
         raise ClusterError(
             "The workers' encoders differ, so their vectors cannot be compared; give all machines "
@@ -108,7 +120,7 @@ def encode_on_cluster(
         )
     results = [  # errors by the names that the files were given here
         row["vector"] if row["problem"] is None else MediaError(path, *row["problem"])
-        for path, row in zip(paths, answers, strict=True)
+        for path, row in zip(paths, sorted(answers, key=lambda row: row["place"]), strict=True)
     ]
     return np.array(all_tried(results, problems), dtype=np.float32)
 
@@ -133,19 +145,27 @@ def _connect(ray, workers: int) -> None:
 
 
 def _map(ray, paths: list, make_encoder: Callable, workers: int) -> list[dict]:
-    """Deal out the files and return what the workers say of each, in any order."""
+    """Deal out the files and return what the workers say of each, up to the first failure."""
+    logging.getLogger("ray.data").setLevel("CRITICAL")  # it writes of all that it does
     settings = {name: value for name, value in os.environ.items() if name.startswith("COURSE_")}
     settings |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": f"{ROOT}{os.pathsep}${{PYTHONPATH}}"}
-    batches = -(-len(paths) // BATCH)
+    size = min(BATCH, -(-len(paths) // workers))
+    batches = -(-len(paths) // size)
     items = [{"place": i, "path": str(Path(path).absolute())} for i, path in enumerate(paths)]
     dataset = ray.data.from_items(items, override_num_blocks=batches).map_batches(
         _Worker,
         fn_constructor_args=[make_encoder],
-        batch_size=BATCH,
-        compute=ray.data.ActorPoolStrategy(size=min(workers, batches)),
+        batch_size=size,
+        compute=ray.data.ActorPoolStrategy(
+            size=min(workers, batches), max_tasks_in_flight_per_actor=1
+        ),
         num_cpus=1,
-        max_restarts=0,  # Ray would start a worker that runs out of memory again, without end
         runtime_env={"env_vars": settings},
     )
     dataset.context.enable_progress_bars = False
-    return dataset.take_all()
+    answers = []
+    for row in dataset.iter_rows():
+        answers.append(row)
+        if row["failure"]:
+            break
+    return answers
