@@ -2,8 +2,7 @@
 
 Each is a `Box`: it says what is found in which column, and shows itself in three layers: as
 ipywidgets (version 7 or 8) in a live notebook; as a picture where no kernel is behind it (GitHub,
-nbconvert, slides, print); and as a table in a terminal. `Explore` gives a figure or a box something
-to move.
+nbconvert, slides, print); and as a table in a terminal. `Explore` gives it something to move.
 """
 
 from __future__ import annotations
@@ -32,42 +31,26 @@ from course_utils.session import is_live
 
 OFFERED = 500  # names that a field suggests
 MOST = 20  # cards of a column that can be asked for, unless more are shown from the start
-STYLE = f"<style>{Path(__file__).with_name('cards.css').read_text(encoding='utf-8')}</style>"
-SIGNS = {True: ("\u2713", GREEN, "right"), False: ("\u2717", VERMILION, "wrong")}
+FOLDER = Path(__file__).parent
+STYLE = f"<style>{(FOLDER / 'cards.css').read_text(encoding='utf-8')}</style>"
+SIGNS = {None: ("", DARK, ""), True: ("✓", GREEN, "right"), False: ("✗", VERMILION, "wrong")}
 MARKS = {1: "liked", -1: "disliked"}
 COLUMNS = {"image": "Pictures", "video": "Films", "audio": "Sounds"}
 EXPECTED = (ValueError, KeyError, OSError, RuntimeError)  # what is said in words, not raised
 
 
 class Row(NamedTuple):
-    """One ranked item.
+    """One ranked item and what is known of it."""
 
-    Attributes:
-        key: what to ask for to make it the query.
-        item: the item.
-        rank: 1 for the best.
-        cosine: how similar it is to the query.
-        percentile: which percentage of random pairs has a lower cosine, if that is known.
-        note: more words, such as how it was found.
-        paths: the note in full, a line each.
-        right: whether its label is the query's; None where that is not known.
-        mark: 1 liked, -1 disliked, 0 neither.
-    """
-
-    key: object
+    key: object  # what to ask for to make it the query
     item: Item
-    rank: int
+    rank: int  # 1 for the best
     cosine: float
-    percentile: float | None = None
-    note: str = ""
-    paths: tuple[str, ...] = ()
-    right: bool | None = None
-    mark: int = 0
-
-    @property
-    def sign(self) -> tuple[str, str, str]:
-        """A tick or a cross, its colour, and what it means; nothing where that is not known."""
-        return SIGNS.get(self.right, ("", DARK, ""))
+    percentile: float | None = None  # which percentage of random pairs has a lower cosine
+    note: str = ""  # more words, such as how it was found
+    paths: tuple[str, ...] = ()  # the note in full, a line each
+    right: bool | None = None  # whether its label is the query's; None where that is not known
+    mark: int = 0  # 1 liked, -1 disliked
 
     @property
     def beats(self) -> str:
@@ -80,15 +63,32 @@ class Row(NamedTuple):
         return max(0.0, self.cosine if self.percentile is None else self.percentile / 100)
 
 
-class Box(ABC):
-    """A query and columns of ranked cards. As the last line of a cell it shows itself.
+class _Shown:
+    """What shows itself as the last line of a cell: live its widget, with picture and words."""
+
+    _widget = None
+
+    def widget(self):
+        """Return what is shown as an ipywidget, made once."""
+        if self._widget is None:
+            self._widget = self._build()
+            self._show()
+        return self._widget
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        data, metadata = self._bundle()
+        if is_live():
+            view = {"version_major": 2, "version_minor": 0, "model_id": self.widget().model_id}
+            data = {mime: content for mime, content in data.items() if mime != "text/html"}
+            data["application/vnd.jupyter.widget-view+json"] = view
+        return data, metadata
+
+
+class Box(_Shown, ABC):
+    """A query (`query_item`) and columns of ranked cards.
 
     A further kind of box says which `columns` there are, what a query is made of (`_ask`) and what
     can be asked for (`_choices`); all the rest is here.
-
-    Attributes:
-        query_item: what was searched for.
-        history: earlier queries, each with all that was known of it.
     """
 
     kinds: tuple[str, ...] = ()  # of files of one's own that may be the query
@@ -99,8 +99,7 @@ class Box(ABC):
         if not isinstance(k, (int, np.integer)) or k < 1:
             raise ValueError(f"k is {k!r}; ask for at least one match.")
         self.k, self.heading, self.large = int(k), heading, large
-        self.history: list[dict] = []
-        self._widget = None
+        self.history: list[dict] = []  # earlier queries, each with all that was known of it
         vars(self).update(self._ask(query))
 
     @abstractmethod
@@ -127,14 +126,10 @@ class Box(ABC):
         return f"{len(rows) - late} matches for {self.query_item.title}{self._aside()}{more}"
 
     def _aside(self) -> str:
-        """Return what else there is to say of the query."""
-        return ""
+        return ""  # what else there is to say of the query
 
     def _controls(self, w) -> list:
-        """Return further controls, made of ipywidgets `w`."""
-        return []
-
-    # ---- in words ----
+        return []  # further ones, made of ipywidgets `w`
 
     def text(self) -> str:
         """Return what is shown as a table in words."""
@@ -145,33 +140,35 @@ class Box(ABC):
             lines += ["", f"{name}: {notes[name]}".removesuffix(": ")] if name else []
             lines += ["rank  cosine  item"] if rows else []
             for row in rows:
-                name = f"{row.sign[0]} {_named(row.item)}".lstrip()
+                name = f"{SIGNS[row.right][0]} {_named(row.item)}".lstrip()
                 more = filter(None, (name, MARKS.get(row.mark), row.beats, row.note))
                 lines.append(f"{row.rank:4}  {row.cosine:6.2f}  {', '.join(more)}")
         return "\n".join(lines)
 
-    def __repr__(self) -> str:
-        return self.text()
-
-    # ---- as a picture ----
+    __repr__ = text
 
     def picture(self) -> Figure:
         """Return what is shown as a picture: one column in rows of five, several side by side."""
-        columns = self.columns()
-        notes, most = self._notes(columns), max(1, *map(len, columns.values()))
-        top = 0.35 if self.heading else 0.0
-        one = len(columns) == 1
+        columns, top = self.columns(), 0.35 if self.heading else 0.0
+        notes, most, one = self._notes(columns), max(map(len, columns.values())), len(columns) == 1
         if one:  # inches: a card's width, height and picture; then how many cards there are
-            wide, high, side, across, down = 1.85, 2.62, 1.5, min(5, most) + 1, -(-most // 5)
+            wide, high, side, across, down = (
+                1.85,
+                2.62,
+                1.5,
+                min(5, max(1, most)) + 1,
+                -(-most // 5),
+            )
         else:
-            wide, high, side, across, down = 3.5, 1.25, 1.1, len(columns), most + 1.3
-        figure = new_figure(wide * across, high * down + top)
+            wide, high, side, across, down = 3.5, 1.25, 1.1, len(columns), max(1, most) + 1.3
+        width, height = wide * across, high * max(1, down) + top
+        figure = new_figure(width, height)
         figure.set_layout_engine("none")
         axis = figure.add_axes((0, 0, 1, 1))
         axis.axis("off")
         axis.text(0, 0.05, self.heading, fontsize=13, va="top")
         _draw(axis, 0, top, side, not one, self.query_item)
-        alt = [f"Query: {_called(self.query_item)}{self._aside()}"]
+        alt = [f"Query: {displayable(self.query_item.title)}{self._aside()}"]
         for i, (name, rows) in enumerate(columns.items()):
             if name:
                 left, right, y = wide * i, wide * (i + 0.95), top + 1.2 * high
@@ -181,25 +178,16 @@ class Box(ABC):
             for j, row in enumerate(rows):
                 x, y = (1 + j % 5, j // 5) if one else (i, j + 1.25)
                 _draw(axis, wide * x, top + high * y, side, not one, row.item, row)
-            said = [f"{row.rank}. {row.sign[2]} {_called(row.item)}" for row in rows]
-            alt.append(
-                f"{name or 'Ranked matches'}: {', '.join(said).replace('  ', ' ') or 'none'}"
-            )
-        axis.set(xlim=(-0.05, wide * across), ylim=(high * down + top, -0.05), aspect="equal")
+            said = [f"{x.rank}. {SIGNS[x.right][2]} {displayable(x.item.title)}" for x in rows]
+            said = ", ".join(said).replace(".  ", ". ") or "none"
+            alt.append(f"{name or 'Ranked matches'}: {said}")
+        axis.set(xlim=(-0.05, width), ylim=(height, -0.05), aspect="equal")
         return Figure.of(figure, f"{'. '.join(alt)}.", photo=True, text=self.text())
 
-    # ---- live ----
+    def _bundle(self) -> tuple[dict, dict]:
+        return self.picture()._repr_mimebundle_()
 
-    def widget(self):
-        """Return what is shown as an ipywidget, made once."""
-        if self._widget is None:
-            self._build()
-        return self._widget
-
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        return _live(self, *self.picture()._repr_mimebundle_())
-
-    def _build(self) -> None:
+    def _build(self):
         import ipywidgets as w
 
         auto, grows = w.Layout(width="auto"), w.Layout(flex="1 1 240px", width="auto")
@@ -211,25 +199,21 @@ class Box(ABC):
         self.count = slider("How many", 1, most, 1, self.k)
         self.count.observe(lambda change: self._change(k=int(change["new"])), "value")
         self.back = w.Button(description="Back", icon="arrow-left", layout=auto)
-        self.back.on_click(lambda _: self._go_back())
+        self.back.on_click(lambda _: self._change(**(self.history.pop() if self.history else {})))
         self.bigger = w.ToggleButton(value=self.large, description="Large", layout=auto)
-        self.bigger.observe(lambda change: self._resize(change["new"]), "value")
+        self.bigger.observe(lambda change: self._change(large=change["new"]), "value")
         self.said, self.query_card, names = w.HTML(), w.HTML(), list(self.columns())
-        rows = (
-            w.HBox([self.field, self.back, self.bigger]),
-            w.HBox([self.count, *self._controls(w)]),
-        )
-        controls = _styled(w.VBox([*rows, *self._own_files(w), self.said]), "cg-controls")
+        rows = [w.HBox([self.field, self.back, self.bigger])]
+        rows += [w.HBox([self.count, *self._controls(w)]), *self._own_files(w), self.said]
         _styled(self.query_card, "cg-card", "cg-query")
         self._cards = {name: [] for name in names}
         self._headings, self._bodies = ({x: y() for x in names} for y in (w.HTML, w.Box))
         parts = [w.VBox([self._headings[x], self._bodies[x]]) for x in names]
         head = [w.HTML(f"<b>{html.escape(self.heading)}</b>")] if self.heading else []
+        controls = _styled(w.VBox(rows), "cg-controls")
         head.append(_styled(w.Box([self.query_card, controls]), "cg-head"))
         body = _styled(w.Box(parts), "cg-several" if len(names) > 1 else "cg-one")
-        self._widget = _styled(w.VBox([w.HTML(STYLE), *head, body]), "cg-root")
-        self._resize(self.large)
-        self._show()
+        return _styled(w.VBox([w.HTML(STYLE), *head, body]), "cg-root")
 
     def _own_files(self, w) -> list:
         """Return a button that unfolds ways to take a file of one's own, and what it unfolds."""
@@ -237,13 +221,13 @@ class Box(ABC):
         place.layout.display = "none"
 
         def unfold(change) -> None:
+            place.layout.display = None if change["new"] else "none"
             if not place.children:
                 made = [OwnFile(self._use, kinds=self.kinds)]
                 made += [Camera(self._use)] if "image" in self.kinds else []
                 made += [Camera(self._use, film=True)] if self.kinds == ("video",) else []
                 made += [Microphone(self._use)] if "audio" in self.kinds else []
                 place.children = [one.widget() for one in made]
-            place.layout.display = None if change["new"] else "none"
 
         button.observe(unfold, "value")
         return [button, place] if self.kinds else []
@@ -254,7 +238,7 @@ class Box(ABC):
 
         slot, hit = len(self._cards[name]), _styled(w.Button(), "cg-hit")
         hit.on_click(lambda _: self._go(self._shown[name][slot].key))
-        buttons = [w.Button(description=verb) for verb in self.verbs]
+        buttons = [w.Button() for _ in self.verbs]
         for button, mark in zip(buttons, self.verbs.values(), strict=True):
             button.on_click(lambda _, mark=mark: self._mark(self._shown[name][slot], mark))
         marks = [_styled(w.HBox(buttons), "cg-marks")] if buttons else []
@@ -262,21 +246,18 @@ class Box(ABC):
 
     def _show(self) -> None:
         """Bring all widgets up to date; cards are changed in place, not made anew."""
-        if self._widget is None:
-            return
         self._shown = columns = self.columns()
         notes = self._notes(columns)
         self.back.disabled = not self.history
         self.query_card.value = _card_html(self.query_item)
+        (self._widget.add_class if self.large else self._widget.remove_class)("cg-large")
         for name, rows in columns.items():
-            cards, title = self._cards[name], html.escape(name)
+            cards, title, note = self._cards[name], html.escape(name), html.escape(notes[name])
             while len(cards) < len(rows):
                 cards.append(self._new_card(name))
             self._bodies[name].children = cards[: len(rows)]
             title = name and f'<div class="cg-column" role="heading" aria-level="3">{title}</div>'
-            self._headings[
-                name
-            ].value = f'{title}<div class="cg-score">{html.escape(notes[name])}</div>'
+            self._headings[name].value = f'{title}<div class="cg-score">{note}</div>'
             for card, row in zip(cards, rows, strict=False):
                 content, hit, *marks = card.children
                 content.value = _card_html(row.item, row)
@@ -293,13 +274,10 @@ class Box(ABC):
         mark = "&#9888; " if wrong else ""
         self.said.value = f'<div class="cg-said" role="status">{mark}{html.escape(sentence)}</div>'
 
-    def _resize(self, large: bool) -> None:
-        self.large = large
-        (self._widget.add_class if large else self._widget.remove_class)("cg-large")
-
     def _change(self, **changes) -> None:
         vars(self).update(changes)
-        self._show()
+        if self._widget is not None:
+            self._show()
 
     def _offer(self, choices: Iterable[tuple[object, Item]]) -> None:
         """Suggest items in the field, each by a text of its own."""
@@ -312,24 +290,22 @@ class Box(ABC):
 
     def _typed(self, text: str) -> None:
         """Make what was typed the query; where it is none, suggest what is named like it."""
-        if not (text := text.strip().strip("\"'")):
-            return
-        like = []
-        try:
-            self._use(self._offered.get(text, text))
-        except EXPECTED as error:
-            like = [x for x in self._choices() if text.lower() in _searched(x[1]).lower()]
-            names = ", ".join(dict.fromkeys(item.name for _, item in like[:4]))
-            self._say(_words(error) + (f" Did you mean {names}?" if names else ""), wrong=True)
-        self._offer(like or self._choices())
-        self.field.value = ""  # so that the same can be typed again
+        if text := text.strip().strip("\"'"):
+            named = (x for x in self._choices() if text.lower() in _searched(x[1]).lower())
+            like = self._go(self._offered.get(text, text), named)
+            self._offer(like or self._choices())
+            self.field.value = ""  # so that the same can be typed again
 
-    def _go(self, query) -> None:
-        """Make something the query and show what is found; an error is said in words."""
+    def _go(self, query, named: Iterable = ()) -> list:
+        """Make something the query; say an error in words, and return what may have been meant."""
         try:
             self._use(query)
         except EXPECTED as error:
-            self._say(_words(error), wrong=True)
+            like = list(named)
+            names = ", ".join(dict.fromkeys(item.name for _, item in like[:4]))
+            self._say(_words(error) + (f" Did you mean {names}?" if names else ""), wrong=True)
+            return like
+        return []
 
     def _use(self, query) -> None:
         """Make something the query; on any error all stays as it was."""
@@ -339,14 +315,6 @@ class Box(ABC):
             self.history.append(old)
         self._change(**new)
 
-    def _go_back(self) -> None:
-        if self.history:
-            self._change(**self.history.pop())
-
-    def _mark(self, row: Row, mark: int) -> None:
-        """Do what one of a card's buttons is for."""
-        raise NotImplementedError
-
 
 def slider(name: str, low: float, high: float, step: float, value: float):
     """Return a slider that has a name, obeys the arrow keys and acts on release: an anywidget."""
@@ -354,20 +322,11 @@ def slider(name: str, low: float, high: float, step: float, value: float):
     import traitlets
 
     class Slider(anywidget.AnyWidget):
-        _esm = Path(__file__).with_name("slider.js")
+        _esm = FOLDER / "slider.js"
         how = traitlets.Dict().tag(sync=True)
         value = traitlets.Float().tag(sync=True)
 
     return Slider(how={"name": name, "low": low, "high": high, "step": step}, value=value)
-
-
-def _live(box, data: dict, metadata: dict) -> tuple[dict, dict]:
-    """Return what shows a box: live its widget, with picture and words for other places."""
-    if is_live():
-        view = {"version_major": 2, "version_minor": 0, "model_id": box.widget().model_id}
-        data.pop("text/html", None)
-        data["application/vnd.jupyter.widget-view+json"] = view
-    return data, metadata
 
 
 def _words(error: Exception) -> str:
@@ -388,15 +347,9 @@ def _named(item: Item) -> str:
     return displayable(item.name) + (f" ({_label(item)})" if _label(item) else "")
 
 
-def _called(item: Item) -> str:
-    """Name an item in words; voices that say the same are told apart by their names."""
-    return displayable(item.name if item.kind == "audio" else item.caption or item.name)
-
-
 def _searched(item: Item) -> str:
     """Name an item where one of many is chosen."""
-    more = f": {item.caption}" if item.caption != item.name else ""
-    return displayable(f"{item.name}{more}")
+    return displayable(item.name + (f": {item.caption}" if item.caption != item.name else ""))
 
 
 def _same(a: Path, b: Path) -> bool:
@@ -411,18 +364,16 @@ def _card_html(item: Item, row: Row | None = None) -> str:
     """Return a card: the medium, the rank and label, the title, and what is known of the match."""
     label, color, rank, more = html.escape(_label(item)), label_color(item.label), "Query:", ""
     if row is not None:
-        rank, (symbol, _, said), note = f"{row.rank}.", row.sign, html.escape(row.note)
+        rank, (symbol, _, said), note = f"{row.rank}.", SIGNS[row.right], html.escape(row.note)
         if symbol:
             rank += f' <span class="cg-{said}" role="img" aria-label="{said}">{symbol}</span>'
-        beats = row.beats and f", {row.beats.replace(' ', '&nbsp;')}"
+        score = f"cosine {row.cosine:.2f}" + (row.beats and ", ") + row.beats.replace(" ", "&nbsp;")
         bar = f'<div style="width:{100 * row.share:.0f}%;background:{color}"></div>'
-        score = f"cosine {row.cosine:.2f}{beats}"
         more = f'<div class="cg-bar">{bar}</div><div class="cg-score">{score}</div>'
+        lines = "".join(f"<li>{html.escape(path)}</li>" for path in row.paths)
         if row.paths:
-            lines = "".join(f"<li>{html.escape(path)}</li>" for path in row.paths)
-            more += f'<details class="cg-path"><summary>{note}</summary><ul>{lines}</ul></details>'
-        else:
-            more += note and f'<div class="cg-note">{note}</div>'
+            note = f"<details><summary>{note}</summary><ul>{lines}</ul></details>"
+        more += note and f'<div class="{"cg-path" if row.paths else "cg-note"}">{note}</div>'
         if row.mark:
             more += f'<div class="cg-mark cg-{MARKS[row.mark]}">{MARKS[row.mark]}</div>'
     dot = label and f'<span class="cg-dot" style="background:{color}"></span>'
@@ -439,30 +390,28 @@ def _draw(axis, x: float, y: float, side: float, beside: bool, item: Item, row: 
     wide, high = (size * side / max(picture.size) for size in picture.size)
     left, top = x + (side - wide) / 2, y + (side - high) / 2
     axis.imshow(picture, extent=(left, left + wide, top + high, top))
-    x, y = (x + side + 0.12, y + 0.12) if beside else (x, y + side + 0.16)
-    long, letters, middle = (2.1, 34, {"va": "center"}) if beside else (1.5, 27, {"va": "center"})
-    rank, sign, shade = (f"{row.rank}.", *row.sign[:2]) if row else ("query", "", DARK)
-    axis.text(x, y, f"{rank} {sign}", color=shade, fontsize=11, fontweight="bold", **middle)
-    start = x + 0.1 * len(rank) + (0.3 if sign else 0.14)
+    x, y, long = (x + side + 0.12, y + 0.12, 2.1) if beside else (x, y + side + 0.16, 1.5)
+    bold = {"fontweight": "bold", "va": "center"}
+    rank, sign, shade = (f"{row.rank}.", *SIGNS[row.right][:2]) if row else ("query", "", DARK)
+    axis.text(x, y, f"{rank} {sign}", color=shade, fontsize=11, **bold)
     if label:
+        start, size = x + 0.1 * len(rank) + (0.3 if sign else 0.14), min(11, 155 / len(label))
         axis.add_patch(Circle((start, y), 0.055, color=color))
-        size, label = min(11, 155 / len(label)), shorten(label, 22, placeholder=" ...")
-        axis.text(start + 0.1, y, label, fontsize=size, fontweight="bold", **middle)
-    lines = {0.2: displayable(item.name), 0.37: item.caption if item.caption != item.name else ""}
+        label = shorten(label, 22, placeholder=" ...")
+        axis.text(start + 0.1, y, label, fontsize=size, **bold)
+    lines = {0.2: item.name, 0.37: item.caption if item.caption != item.name else ""}
     if row:
         lines[0.66] = f"{row.cosine:.2f}{row.beats and ', '}{row.beats}"
         lines[0.83] = ", ".join(filter(None, (MARKS.get(row.mark), row.note)))
         for share, shade in ((1, "#E0E0E0"), (row.share, color)):
             axis.add_patch(Rectangle((x, y + 0.47), long * share, 0.07, color=shade))
     for down, line in lines.items():
-        line = shorten(displayable(line), letters, placeholder=" ...")
-        axis.text(x, y + down, line, fontsize=9, **middle)
+        line = shorten(displayable(line), 34 if beside else 27, placeholder=" ...")
+        axis.text(x, y + down, line, fontsize=9, va="center")
 
 
 class _Collection(Box):
     """A box over one collection, ranked by its vectors of one encoder or of several."""
-
-    encoder = None
 
     def __init__(self, catalog: Catalog, vectors: Mapping[str, np.ndarray], truth, *more):
         if len(catalog) == 0:
@@ -471,11 +420,9 @@ class _Collection(Box):
         self.truth = self._labels if truth is None else np.asarray(truth)
         self.spaces = {name: np.asarray(values) for name, values in vectors.items()}
         for name, values in {"truth": self.truth, **self.spaces}.items():
-            if len(values) != len(catalog):
-                what = f"values of {name!r}" if name else "vectors"
-                raise ValueError(
-                    f"There are {len(catalog)} items and {len(values)} {what}; each item needs one."
-                )
+            what = f"values of {name!r}" if name else "vectors"
+            if len(values) != (n := len(catalog)):
+                raise ValueError(f"There are {n} items and {len(values)} {what}; each needs one.")
         super().__init__(*more)
 
     def _position(self, query) -> int:
@@ -493,13 +440,11 @@ class _Collection(Box):
     def _choices(self):
         return enumerate(self.catalog)
 
-    def _scores(self, query: np.ndarray, vectors: np.ndarray, label: str | None = None):
-        """Return the cosine of each item, -inf for the query and for items of other labels."""
+    def _scores(self, query: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+        """Return the cosine of each item, -inf for the query."""
         scores = cosine_similarity(query, vectors)
         if self.query_position is not None:
             scores[self.query_position] = -np.inf
-        if label is not None:
-            scores[self._labels != label] = -np.inf
         return scores
 
     def _row(self, scores: np.ndarray, i: int, **more) -> Row:
@@ -522,9 +467,6 @@ class Gallery(_Collection):
     them: the query moves, and all cards are ranked anew. A tick or a cross says whether a match has
     the query's label, where that is known.
 
-    Attributes:
-        marks: position of an item -> 1 if more like it is wanted, -1 if less.
-
     Introduced in notebook 1.
     """
 
@@ -542,19 +484,11 @@ class Gallery(_Collection):
         large: bool = False,
         truth: Sequence | None = None,
     ):
-        """Take a collection and choose the first query.
+        """Take n items, their vectors of shape (n, d), and the first query: a position or a name.
 
-        Args:
-            catalog: n items.
-            vectors: their embeddings, shape (n, d).
-            query: an item's position or name, or (with `encoder`) a file of your own.
-            k: how many matches to show.
-            encoder: the encoder that made the vectors; with it, any file can be the query.
-            scale: a `course_utils.evaluation.Percentiles`; with it, bars and words also say how
-                many random pairs a match is above.
-            heading: a line above.
-            large: whether the cards can be read from the back of a room.
-            truth: what makes a match right if two items share it, n values; None takes the labels.
+        With the `encoder` that made the vectors, any file can be the query. With `scale`, a
+        `course_utils.evaluation.Percentiles`, bars and words also say how many random pairs a match
+        is above. `truth` is n values, the same for what is a right match; None takes the labels.
 
         Raises:
             ValueError: the collection is empty, or vectors and items do not match.
@@ -582,29 +516,24 @@ class Gallery(_Collection):
 
         It is what the buttons on the cards do. A new query forgets the marks.
 
-        Args:
-            liked: positions or names of items.
-            disliked: likewise.
-
         Raises:
             KeyError: there is no item of that name.
             ValueError: likes and dislikes cancel the query out.
         """
         marks = {self._position(item): 1 for item in liked}
-        marks |= {self._position(item): -1 for item in disliked}
-        self._remark({**self.marks, **marks})
+        self._remark(marks | {self._position(item): -1 for item in disliked})
         return self
 
     def _mark(self, row: Row, mark: int) -> None:
         """Mark an item, or take back its mark if it has just this one."""
         try:
-            self._remark({**self.marks, row.key: 0 if row.mark == mark else mark})
+            self._remark({row.key: 0 if row.mark == mark else mark})
         except ValueError as error:
             self._say(str(error), wrong=True)
 
-    def _remark(self, marks: dict[int, int]) -> None:
-        """Take other marks; if the query cannot be moved so, the old ones stay."""
-        marks = {position: mark for position, mark in marks.items() if mark}
+    def _remark(self, new: dict[int, int]) -> None:
+        """Take new marks, too; if the query cannot be moved so, the old ones stay."""
+        marks = {position: mark for position, mark in {**self.marks, **new}.items() if mark}
         self._moved(marks)
         self._change(marks=marks)
 
@@ -621,14 +550,16 @@ class Gallery(_Collection):
     def columns(self) -> dict[str, list[Row]]:
         """Return the best k in one column, and marked items that come later."""
         query = self._moved(self.marks) if self.marks else self.query_vector
-        scores = self._scores(query, self.spaces[""], self.label)
-        shown = {*best_first(scores, self.k).tolist(), *self.marks}
-        rows = []
-        for i in (i for i in shown if np.isfinite(scores[i])):
-            # A query that was moved is no item, so there are no pairs to compare it with.
-            scale = self.scale if not self.marks else None
-            percentile = scale.percentile(scores[i]) if scale is not None else None
-            rows.append(self._row(scores, i, percentile=percentile, mark=self.marks.get(i, 0)))
+        scores, rows = self._scores(query, self.spaces[""]), []
+        if self.label is not None:
+            scores[self._labels != self.label] = -np.inf
+        # A query that was moved is no item, so there are no pairs to compare it with.
+        scale = self.scale if not self.marks else None
+        for i in {*best_first(scores, self.k).tolist(), *self.marks}:
+            if np.isfinite(scores[i]):
+                percentile = scale.percentile(scores[i]) if scale is not None else None
+                mark = self.marks.get(i, 0)
+                rows.append(self._row(scores, i, percentile=percentile, mark=mark))
         return {"": sorted(rows, key=lambda row: row.rank)}
 
     def _aside(self) -> str:
@@ -641,7 +572,7 @@ class Gallery(_Collection):
         only = w.Dropdown(options=options[:200], description="Show", layout=w.Layout(width="240px"))
         only.observe(lambda change: self._change(label=change["new"] or None), "value")
         forget = w.Button(description="Forget marks", icon="eraser", layout=w.Layout(width="auto"))
-        forget.on_click(lambda _: self._remark({}))
+        forget.on_click(lambda _: self._change(marks={}))
         return [*([only] if 2 < len(options) <= 200 else []), forget]
 
 
@@ -655,24 +586,11 @@ class Compare(_Collection):
     """
 
     def __init__(
-        self,
-        catalog: Catalog,
-        columns: Mapping[str, np.ndarray],
-        query: int | str = 0,
-        k: int = 5,
-        heading: str = "",
-        query_vectors: Mapping[str, np.ndarray] | None = None,
+        self, catalog: Catalog, columns: Mapping, query=0, k=5, heading="", query_vectors=None
     ):
-        """Take a collection and its vectors of two or three encoders or settings.
+        """Take n items and two or three rankings: name -> vectors of shape (n, d); d may differ.
 
-        Args:
-            catalog: n items, at least two.
-            columns: what each ranking is called -> vectors of shape (n, d); d may differ.
-            query: an item's position or name.
-            k: how many matches to show.
-            heading: a line above.
-            query_vectors: name of a ranking -> what to ask with instead of the items' own vectors,
-                shape (n, d), for controls.
+        `query_vectors` is name -> what to ask with instead of the items' own vectors, for controls.
 
         Raises:
             ValueError: there is nothing to compare, or vectors and items do not match.
@@ -686,21 +604,24 @@ class Compare(_Collection):
         super().__init__(catalog, columns, None, query, k, heading)
 
     def columns(self) -> dict[str, list[Row]]:
-        """Return the best k of each ranking, from the second on with their ranks in the first."""
+        """Return the best k of each ranking, from the second on with how ranks have changed."""
         found, first = {}, None
         for name, vectors in self.spaces.items():
             scores = self._scores(self.query_vectors[name][self.query_position], vectors)
-            best = [int(i) for i in best_first(scores, min(self.k, len(scores) - 1))]
-            first = scores if first is None else first
+            best = best_first(scores, min(self.k, len(scores) - 1)).tolist()
             rows = [self._row(scores, i) for i in best]
-            if found:
-                ranks = [_rank(first, row.key) for row in rows]
+            if first is not None:
                 rows = [
-                    row._replace(note=_change(row.rank, rank, self.k))
-                    for row, rank in zip(rows, ranks, strict=True)
+                    row._replace(note=self._changed(row, _rank(first, row.key))) for row in rows
                 ]
-            found[name] = rows
+            found[name], first = rows, scores if first is None else first
         return found
+
+    def _changed(self, row: Row, before: int) -> str:
+        """Return how a rank differs from the one in the first ranking, in words."""
+        if before > self.k or before == row.rank:
+            return "same" if before == row.rank else f"new (was {before})"
+        return f"▲ up {before - row.rank}" if row.rank < before else f"▼ down {row.rank - before}"
 
     def _notes(self, columns: dict[str, list[Row]]) -> dict[str, str]:
         (first, best), *others = columns.items()
@@ -709,15 +630,6 @@ class Compare(_Collection):
             both = sum(row.key in known for row in rows)
             notes[name] = f'{both} of {len(rows)} are also in "{first}"'
         return notes
-
-
-def _change(rank: int, before: int, k: int) -> str:
-    """Return how a rank differs from the one in the first ranking, in words."""
-    if before > k:
-        return f"new (was {before})"
-    if before == rank:
-        return "same"
-    return f"\u25b2 up {before - rank}" if rank < before else f"\u25bc down {rank - before}"
 
 
 class SearchBox(Box):
@@ -731,13 +643,7 @@ class SearchBox(Box):
     kinds = tuple(COLUMNS)
 
     def __init__(self, search, query: str | Path | Item, k: int = 3, heading: str = ""):
-        """Search for a first query.
-
-        Args:
-            search: a `course_utils.unified.UnifiedSearch`, filled.
-            query: an item, its name, or any file of yours.
-            k: how many answers of each kind to show.
-            heading: a line above.
+        """Ask a filled `course_utils.unified.UnifiedSearch` for an item, a name or any file.
 
         Raises:
             MediaError: there is no such item or file, or it cannot be used.
@@ -772,7 +678,7 @@ class SearchBox(Box):
         return f'{counts} for "{self.query_item.title}", found in {1000 * self._seconds:.0f} ms'
 
 
-class Explore:
+class Explore(_Shown):
     """Something to move: controls above a figure, a box or a text that follows them.
 
     Live, the controls act on release, and what they change is brought up to date in place. Where
@@ -782,43 +688,34 @@ class Explore:
     """
 
     def __init__(self, draw: Callable, alt: str = "", **controls):
-        """Take a function and what its arguments may be.
+        """Take a function, called as `draw(name=value, ...)`, and what its arguments may be.
 
-        Args:
-            draw: is called as `draw(name=value, ...)` and returns a figure, a box or a text. An
-                error of it is said in words.
-            alt: what this is about, read out before the result's own words.
-            controls: name=[choices] makes a menu, name=(lowest, highest, step, start) a slider,
-                name=True or False a box to tick.
+        It returns a figure, players, a box or a text; an error of it is said in words. name=[...]
+        makes a menu, name=(lowest, highest, step, start) a slider, True or False a box to tick.
 
         Raises:
             ValueError: a control is none of these.
         """
-        self.draw, self.alt, self.controls, self._widget = draw, alt, controls, None
-        self.values = {}
+        self.draw, self.alt, self.controls, self.values = draw, alt, controls, {}
         for name, control in controls.items():
-            slides = isinstance(control, tuple) and len(control) == 4
-            if not isinstance(control, bool) and not (isinstance(control, list) and control):
-                if not slides or not control[0] <= control[3] <= control[1]:
-                    raise ValueError(
-                        f"{name} is {control!r}; give a list of choices, True, False, or "
-                        "(lowest, highest, step, start) with a start between the others."
-                    )
-            first = control if isinstance(control, bool) else control[3 if slides else 0]
-            self.values[name] = first
+            choices = [control] if isinstance(control, bool) else control
+            if isinstance(control, tuple) and len(control) == 4:
+                choices = [control[3]] if control[0] <= control[3] <= control[1] else []
+            if not isinstance(choices, list) or not choices:
+                raise ValueError(
+                    f"{name} is {control!r}; give a list of choices, True, False, or "
+                    "(lowest, highest, step, start) with a start between the others."
+                )
+            self.values[name] = choices[0]
         self.result = draw(**self.values)
 
-    def widget(self):
-        """Return controls and result as an ipywidget, made once."""
-        if self._widget is None:
-            import ipywidgets as w
+    def _build(self):
+        import ipywidgets as w
 
-            made = [self._control(w, name, control) for name, control in self.controls.items()]
-            self._place, self._shown = w.VBox(), w.HTML()
-            parts = [w.HTML(STYLE), _styled(w.HBox(made), "cg-head"), self._place]
-            self._widget = _styled(w.VBox(parts), "cg-root")
-            self._show()
-        return self._widget
+        made = [self._control(w, name, control) for name, control in self.controls.items()]
+        self._place, self._text = w.VBox(), w.HTML()
+        parts = [w.HTML(STYLE), _styled(w.HBox(made), "cg-head"), self._place]
+        return _styled(w.VBox(parts), "cg-root")
 
     def _control(self, w, name: str, control):
         said, whole = name.replace("_", " "), False
@@ -842,18 +739,18 @@ class Explore:
         return made
 
     def _show(self) -> None:
-        if isinstance(self.result, Box):
-            self._place.children = [self.result.widget()]
+        result, about = self.result, html.escape(self.alt)
+        if isinstance(result, Box):
+            self._place.children = [result.widget()]
             return
-        text, about = isinstance(self.result, str), html.escape(self.alt)
-        shown = f"<pre>{html.escape(self.result)}</pre>" if text else self.result.html()
-        self._shown.value = f'<div class="cg-result" role="status" title="{about}">{shown}</div>'
-        self._place.children = [self._shown]
+        shown = result.html() if hasattr(result, "html") else f"<pre>{html.escape(result)}</pre>"
+        self._text.value = f'<div class="cg-result" role="status" title="{about}">{shown}</div>'
+        self._place.children = [self._text]
 
-    def _repr_mimebundle_(self, include=None, exclude=None):
+    def _bundle(self) -> tuple[dict, dict]:
         if isinstance(self.result, str):
-            return _live(self, {"text/plain": self.result}, {})
-        return _live(self, *self.result._repr_mimebundle_())
+            return {"text/plain": self.result}, {}
+        return self.result._repr_mimebundle_()
 
     def __repr__(self) -> str:
         return str(self.result)

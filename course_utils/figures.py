@@ -1,6 +1,7 @@
 """The course's figures: one style, colours that colour-blind readers can tell apart, alt text.
 
-Every function returns a `Figure`, which shows itself when it is the last line of a cell. What
+Every function returns a `Figure`, which shows itself as the last line of a cell. `title` is a line
+above, `alt` the figure in words, which is computed where it is not given; sizes are in inches. What
 cannot be drawn as asked is a ValueError that says so; nothing is left out in silence.
 """
 
@@ -160,17 +161,7 @@ def _tile(axis, image, left: float = 0.0, top: float = 0.0, side: float = 1.0) -
 def grid(
     images: Sequence, titles: Sequence[str] = (), alt: str = "", columns: int = 5, side: float = 1.9
 ) -> Figure:
-    """Show pictures in a grid of square tiles.
-
-    Args:
-        images: pictures, arrays or files.
-        titles: a line above each, or none at all.
-        alt: the figure in words; without it, the titles.
-        columns: how many beside each other.
-        side: the width of one, in inches.
-
-    Introduced in notebook 1.
-    """
+    """Show pictures, arrays or files in a grid of square tiles, `side` wide, titles above them."""
     _check(pictures=images, **({"titles": titles} if len(titles) else {}))
     columns, size = min(columns, len(images)), 11 if side >= 1.4 else 9
     lines = [fill(str(title), round(130 * side / size)) for title in titles]
@@ -194,8 +185,6 @@ def pipeline(steps: Sequence[tuple[str, object, str]], alt: str = "") -> Figure:
         steps: (title, what is seen, words below) of each box. What is seen is a picture, a file, an
             array, a vector (drawn as stripes), a list of those, or None.
         alt: the drawing in words; without it, the titles and words.
-
-    Introduced in notebook 1.
     """
     _check(steps=steps)
     wide, gap, middle = 2.0, 0.55, {"ha": "center", "va": "center", "color": DARK}  # inches
@@ -237,18 +226,9 @@ def _arrow(axis, start: tuple[float, float], end: tuple[float, float]) -> None:
 
 @styled
 def bars(
-    rows: Mapping[str, Sequence[float]],
-    names: Sequence[str],
-    chance: float | None = None,
-    ylabel: str = "",
-    title: str = "",
+    rows: Mapping[str, Sequence[float]], names: Sequence[str], chance=None, ylabel="", title=""
 ) -> Figure:
-    """Show groups of bars: a group for each row, in it a value for each of `names`.
-
-    What chance gives is a dashed line.
-
-    Introduced in notebook 3.
-    """
+    """Show groups of bars: a group for each row, in it a value for each of `names`."""
     _check(rows=rows)
     for row in rows.values():
         _check(values=row, names=names)
@@ -280,15 +260,9 @@ def _chance(axis, chance: float | None) -> str:
 def precision_bars(
     evaluation, names: Sequence[str], chance: float | None = None, title: str = ""
 ) -> Figure:
-    """Show precision@k of every query as a bar in its label's colour, and chance as a line.
+    """Show the precision@k of every query of a `course_utils.evaluation.Evaluation` as a bar.
 
-    Args:
-        evaluation: a `course_utils.evaluation.Evaluation`.
-        names: a name for each item of the collection.
-        chance: the mean precision@k that chance gives.
-        title: a line above.
-
-    Introduced in notebook 1.
+    `names` has a name for each item of the collection; `chance` is a dashed line.
     """
     queries, values = evaluation.queries, evaluation.precision
     _check(queries=queries)
@@ -308,11 +282,7 @@ def precision_bars(
 
 @styled
 def intervals(
-    rows: Mapping[str, tuple[float, float, float]],
-    line: float | Mapping[str, float] | None = None,
-    xlabel: str = "",
-    title: str = "",
-    line_name: str = "chance",
+    rows: Mapping[str, tuple], line=None, xlabel="", title="", line_name="chance"
 ) -> Figure:
     """Show values as dots with their intervals, and what chance gives as a line.
 
@@ -322,8 +292,6 @@ def intervals(
         xlabel: what a value is.
         title: a line above.
         line_name: what the line is.
-
-    Introduced in notebook 1.
     """
     _check(rows=rows)
     figure, axis = _axes(9.5, 0.5 * len(rows) + 1.3, xlabel=xlabel, title=title)
@@ -348,15 +316,13 @@ def intervals(
 
 
 @styled
-def histograms(scales, marks: Mapping[str, float] | None = None, title: str = "") -> Figure:
+def histograms(scales, marks=None, title: str = "") -> Figure:
     """Show how the cosines of random pairs are spread, and where some cosines lie among them.
 
     Args:
         scales: a `course_utils.evaluation.Percentiles`, or name -> Percentiles for several spaces.
         marks: name -> cosine, marked in each histogram with its percentile.
         title: a line above.
-
-    Introduced in notebook 1.
     """
     scales = scales if isinstance(scales, Mapping) else {"": scales}
     _check(scales=scales)
@@ -401,8 +367,6 @@ def heat_maps(
         maps: their contributions, (rows, columns) each; for films (times, rows, columns).
         titles: a line above each.
         cosine: what each map adds up to.
-
-    Introduced in notebook 1.
     """
     _check(images=images, maps=maps, titles=titles)
     films = np.ndim(maps[0]) == 3
@@ -439,14 +403,9 @@ def heat_maps(
 
 @styled
 def map_2d(
-    points: np.ndarray,
-    catalog,
-    title: str = "",
-    side: int = 40,
-    thumbnails: Sequence = (),
-    frames: str = "label",
+    points: np.ndarray, catalog, title="", side=40, thumbnails: Sequence = (), frames="label"
 ) -> Figure:
-    """Show items as thumbnails at their places on a plane, framed by what they are.
+    """Show n items as thumbnails at their places on a plane, (n, 2), framed by what they are.
 
     Args:
         points: shape (n, 2).
@@ -455,8 +414,6 @@ def map_2d(
         side: longer side of a thumbnail, in pixels.
         thumbnails: n small pictures; without them, the items are read as pictures.
         frames: `label` colours frames by label, `kind` by picture, film or sound.
-
-    Introduced in notebook 1.
     """
     _check(points=points, items=catalog, thumbnails=thumbnails if len(thumbnails) else points)
     figure, axis = _axes(10.5, 6.6, xticks=[], yticks=[], title=title)
@@ -484,30 +441,12 @@ def map_2d(
 
 @styled
 def lines(
-    x: np.ndarray | Mapping[str, np.ndarray],
-    ys: Mapping[str, np.ndarray],
-    xlabel: str = "",
-    ylabel: str = "",
-    title: str = "",
-    alt: str = "",
-    logx: bool = False,
-    logy: bool = False,
-    marks: Mapping[str, float] | None = None,
+    x, ys: Mapping, xlabel="", ylabel="", title="", alt="", logx=False, logy=False, marks=None
 ) -> Figure:
-    """Show any number of named curves over one axis.
+    """Show any number of named curves.
 
-    Args:
-        x: where the curves have their values, or name -> where, if they differ.
-        ys: name -> values.
-        xlabel: what x is.
-        ylabel: what the values are.
-        title: a line above.
-        alt: the figure in words; without it, where each curve begins, ends and is highest.
-        logx: whether x has a logarithmic scale.
-        logy: likewise the values.
-        marks: words -> an x to mark with a line.
-
-    Introduced in notebook 3.
+    `x` is where all have their values, or name -> where; `ys` is name -> values; `marks` is words
+    -> an x to mark with a line.
     """
     _check(curves=ys)
     figure, axis = _axes(9.5, 3.7, xlabel=xlabel, ylabel=ylabel, title=title)
@@ -538,10 +477,7 @@ def lines(
 
 @styled
 def waveforms(sounds: Sequence[np.ndarray], titles: Sequence[str], start: float = 0.0) -> Figure:
-    """Show 16 kHz waveforms above each other on the same axes: air pressure over time.
-
-    Introduced in notebook 3.
-    """
+    """Show 16 kHz waveforms above each other on the same axes: air pressure over time."""
     _check(sounds=sounds, titles=titles)
     figure, axes = _axes(9.5, 1.6 * len(sounds) + 0.5, len(sounds))
     longest, peaks = max(map(len, sounds)), [np.abs(sound).max(initial=0) for sound in sounds]
@@ -583,8 +519,6 @@ def spectrograms(
         xlabel: what a column is.
         ylabel: what a row is.
         width: what the last column stands for; None counts 10 ms a column.
-
-    Introduced in notebook 3.
     """
     units = [unit] * len(images) if isinstance(unit, str) else list(unit)
     _check(spectrograms=images, titles=titles, units=units)
@@ -622,10 +556,7 @@ def _row_of(hertz: np.ndarray, frequencies) -> np.ndarray:
 
 @styled
 def dots(values: np.ndarray, labels: Sequence[str], xlabel: str = "", title: str = "") -> Figure:
-    """Show a value of each item as a dot, a row for each label.
-
-    Introduced in notebook 3.
-    """
+    """Show a value of each item as a dot, a row for each label."""
     _check(values=values, labels=labels)
     values, labels = np.asarray(values, dtype=float), np.asarray(labels)
     names, said = list(dict.fromkeys(labels.tolist())), []
@@ -643,12 +574,7 @@ def dots(values: np.ndarray, labels: Sequence[str], xlabel: str = "", title: str
 def film_strip(
     frames: Sequence[np.ndarray], times: Sequence[float], title: str = "", alt: str = ""
 ) -> Figure:
-    """Show frames, uint8 RGB of shape (height, width, 3), beside each other with their seconds.
-
-    `alt` says what the film shows.
-
-    Introduced in notebook 2.
-    """
+    """Show frames, (height, width, 3) each, with their seconds; `alt` says what happens there."""
     _check(frames=frames, times=times)
     columns = min(8, len(frames))
     rows, tall = -(-len(frames) // columns), max(len(frame) / len(frame[0]) for frame in frames)
@@ -666,12 +592,7 @@ def film_strip(
 
 @styled
 def kernel_in_time(frames: np.ndarray, at: int, span: int = 3) -> Figure:
-    """Draw a clip, uint8 of shape (t, height, width, 3), as a stack of frames under a 3-D kernel.
-
-    The kernel covers `span` frames from frame `at` on.
-
-    Introduced in notebook 2.
-    """
+    """Draw a clip (t, height, width, 3) under a 3-D kernel of `span` frames from frame `at` on."""
     _check(frames=frames)
     count, height, width = frames.shape[:3]
     figure, axis = _axes(6.6, 2.6)
@@ -695,21 +616,11 @@ def kernel_in_time(frames: np.ndarray, at: int, span: int = 3) -> Figure:
 
 
 @styled
-def diagram(
-    boxes: Mapping[str, tuple[float, float, str]],
-    arrows: Sequence[tuple[str, str, str]],
-    alt: str = "",
-    size: tuple[float, float] = (10, 4.2),
-) -> Figure:
+def diagram(boxes: Mapping[str, tuple], arrows: Sequence[tuple], alt="", size=(10, 4.2)) -> Figure:
     """Draw boxes and what flows between them.
 
-    Args:
-        boxes: name -> (x, y, second line), x and y from 0 to 1 in the middle of the box.
-        arrows: (from, to, what flows).
-        alt: the drawing in words; without it, boxes and arrows.
-        size: width and height in inches.
-
-    Introduced in notebook 4.
+    `boxes` is name -> (x, y, second line), x and y of the middle from 0 to 1; an arrow is (from,
+    to, what flows); `size` is width and height.
     """
     _check(boxes=boxes)
     figure, axis = _axes(*size, xlim=(0, 1), ylim=(0, 1))

@@ -100,12 +100,17 @@ def audio_tag(sound: str | Path | np.ndarray, name: str) -> str:
     Raises:
         MediaError: the file is unusable.
     """
-    import soundfile
+    import av
 
     if not isinstance(sound, np.ndarray):
         sound = media.read_waveform(sound, duration=LONGEST)
     file, look = io.BytesIO(), 'controls preload="auto" style="max-width:100%"'
-    soundfile.write(file, sound[: LONGEST * SAMPLE_RATE], SAMPLE_RATE, "PCM_16", format="FLAC")
+    levels = np.int16(32767 * np.clip(sound[: LONGEST * SAMPLE_RATE], -1, 1))
+    with av.open(file, "w", format="flac") as flac:
+        stream = flac.add_stream("flac", rate=SAMPLE_RATE, layout="mono")
+        frame = av.AudioFrame.from_ndarray(levels[None], "s16", "mono")
+        frame.sample_rate = SAMPLE_RATE
+        flac.mux([*stream.encode(frame), *stream.encode(None)])
     source = _data("audio/flac", file.getvalue())
     return f'<audio {look} aria-label="{html.escape(name)}" src="{source}"></audio>'
 

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import soundfile
 from films import numbered, write
 from PIL import Image
+from scipy.io import wavfile
 
 from course_utils.boxes import Compare, Explore, Gallery, Row, SearchBox
 from course_utils.catalog import Catalog, Item
@@ -75,7 +75,8 @@ def pictures(tmp_path):
 def media(pictures, tmp_path):
     """The pictures, a film and a sound."""
     film = write(tmp_path / "film.mp4", numbered(16))
-    soundfile.write(tmp_path / "tone.wav", np.sin(np.arange(16000) / 9) / 3, 16000)
+    tone = np.sin(np.arange(16000) / 9) / 3
+    wavfile.write(tmp_path / "tone.wav", 16000, tone.astype(np.float32))
     more = [Item(film, "video", "warm", caption="A film")]
     more += [Item(tmp_path / "tone.wav", "audio", "cold", caption="A tone")]
     return Catalog([*pictures, *more])
@@ -481,12 +482,12 @@ def test_explore_follows_its_controls(pictures, monkeypatch):
     assert box._repr_mimebundle_()[0][VIEW]["model_id"] == box.widget().model_id
     monkeypatch.setenv("COURSE_GALLERY", "auto")  # what a callback knows: nobody runs a cell
     slider, menu, tick = box.widget().children[1].children
-    assert slider.how["name"] == "how many" and "<pre>a&lt;b&gt;!</pre>" in box._shown.value
+    assert slider.how["name"] == "how many" and "<pre>a&lt;b&gt;!</pre>" in box._text.value
     slider.value = 4.0
     assert seen[-1] == (4, "a<b>", False) and isinstance(seen[-1][0], int)
-    assert 'alt="Dots, 4 a&lt;b&gt;: a from 1 to 1."' in box._shown.value
+    assert 'alt="Dots, 4 a&lt;b&gt;: a from 1 to 1."' in box._text.value
     menu.value = "odd"
-    assert "⚠ &lt;b&gt; That cannot be." in box._shown.value
+    assert "⚠ &lt;b&gt; That cannot be." in box._text.value
     menu.value = "a<b>"
     tick.value = True
     assert len(box.widget().children[2].children[0].children[-1].children) == 1  # the gallery

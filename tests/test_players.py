@@ -6,9 +6,9 @@ import re
 
 import numpy as np
 import pytest
-import soundfile
 from films import number, numbered, write
 from PIL import Image
+from scipy.io import wavfile
 
 from course_utils import players
 from course_utils.catalog import Item
@@ -24,7 +24,7 @@ def folder(tmp_path_factory):
     Image.new("RGB", (300, 200), "red").save(folder / "a.png")
     write(folder / "a.mp4", numbered(48))
     tone = np.sin(np.arange(25 * 16000) * 2 * np.pi * 1000 / 16000) / 2
-    soundfile.write(folder / "a.wav", tone, 16000)
+    wavfile.write(folder / "a.wav", 16000, tone.astype(np.float32))
     return folder
 
 
