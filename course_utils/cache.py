@@ -198,7 +198,7 @@ class EmbeddingCache(Encoder):
                 if _content(path) == key:  # else it was changed while it was being encoded
                     self._write(places[key], found[key])
         return [
-            MediaError(path, found[key].problem, found[key].remedy)
+            type(found[key])(path, found[key].problem, found[key].remedy)
             if isinstance(found[key], MediaError)
             else found[key]
             for key, path in zip(keys, paths, strict=True)

@@ -1,0 +1,133 @@
+"""The checks of the exercises: mistakes are explained, and nothing that comes back stops them."""
+
+import hashlib
+import itertools
+import time
+
+import numpy as np
+import pytest
+
+from course_utils import exercises, search
+
+CHECKS = [getattr(exercises, name) for name in dir(exercises) if name.startswith("check_")]
+
+
+def pairs(vectors):
+    return vectors @ vectors.T
+
+
+WRONG = {  # a common mistake, and words of the answer to it
+    "dot product": ("cosine", lambda a, b: a @ b, "divide it by both lengths"),
+    "no return": ("cosine", lambda a, b: None, "does it end with `return`"),
+    "a crash": ("cosine", lambda a, b: a @ c, "NameError"),  # noqa: F821
+    "a word": ("cosine", lambda a, b: "one", "is right"),
+    "worst first": ("top_k", lambda q, v, k: np.argsort(v @ q)[:k], "worst matches come first"),
+    "all of them": ("top_k", lambda q, v, k: np.argsort(-(v @ q)), "how many positions"),
+    "another order": ("top_k", lambda q, v, k: np.argsort(-(v @ q))[:k][::-1], "the best 2"),
+    "a count": ("precision", lambda f, w, k: f[:k].count(w), "divide it by k"),
+    "all results": ("precision", lambda f, w, k: f.count(w) / len(f), "Only the first k"),
+    "the edge": ("moments", lambda s, n: np.arange(n) * s / n, "its edge"),
+    "parts": ("moments", lambda s, n: np.arange(n) + 0.5, "counts parts"),
+    "too many moments": ("moments", lambda s, n: np.arange(n + 1), "another number"),
+    "blue first": ("clip", lambda f, m, d: ((f / 255 - m) / d).transpose(3, 0, 1, 2), "swapped"),
+    "time first": ("clip", lambda f, m, d: (f[..., ::-1] / 255 - m) / d, "colours come first"),
+    "0 to 255": (
+        "clip",
+        lambda f, m, d: ((f[..., ::-1] - m) / d).transpose(3, 0, 1, 2),
+        "divide by 255",
+    ),
+    "mean cosine": ("movement", lambda v: (v[1:] * v[:-1]).sum(1).mean(), "subtract it from 1"),
+    "all pairs": ("movement", lambda v: 1 - pairs(v).mean(), "Only neighbours"),
+    "natural logarithm": ("mel", lambda h: 2595 * np.log(1 + h / 700), "use np.log10"),
+    "math on an array": ("mel", lambda h: 2595 * __import__("math").log10(1 + h / 700), "arrays"),
+    "over bands": ("collapse", lambda s: s.mean(axis=0), "axis=1"),
+    "not unit": (
+        "collapse",
+        lambda s: ((s - s.mean()) / s.std()).mean(axis=1),
+        "np.linalg.norm",
+    ),
+    "not normalised": (
+        "collapse",
+        lambda s: s.mean(axis=1) / np.linalg.norm(s.mean(axis=1)),
+        "not normalised",
+    ),
+    "shift 0": ("pitch", lambda f, rate: rate / 1, "begin at rate // 400"),
+    "a shift": ("pitch", lambda f, rate: 133, "Divide the rate"),
+    "a share": ("percentile", lambda s, a: (a < s).mean(), "Times 100"),
+    "those above": ("percentile", lambda s, a: 100 * (a > s).mean(), "those below"),
+    "worst fused first": (
+        "fusion",
+        lambda rankings, k: search.reciprocal_rank_fusion(rankings, k)[0][::-1],
+        "worst come first",
+    ),
+    "only the first list": ("fusion", lambda r, k: r[0], "comes back once"),
+    "joined in turn": (
+        "fusion",
+        lambda r, k: list(dict.fromkeys(x for ranking in r for x in ranking)),
+        "comes first",
+    ),
+    "a number, not a list": ("fusion", lambda r, k: 1, "cannot be compared"),
+    "content alone": ("key", lambda c, f: str(c), "have the same key"),
+    "glued": ("key", lambda c, f: hashlib.sha256(c + f.encode()).hexdigest(), "the same key"),
+    "bytes": ("key", lambda c, f: c + f.encode(), "return a text"),
+    "a new key each time": ("key", lambda c, f: str(time.perf_counter_ns()), "two different"),
+}
+
+
+@pytest.mark.parametrize("mistake", WRONG)
+def test_a_wrong_answer_is_explained(mistake, capsys):
+    name, function, words = WRONG[mistake]
+    getattr(exercises, f"check_{name}")(function)
+    said = capsys.readouterr().out
+    assert "not yet" in said and words in said
+
+
+class Evil:
+    """Refuses everything that a check could do with it."""
+
+    def _no(self, *_):
+        raise RuntimeError("no")
+
+    __array__ = __eq__ = __len__ = __iter__ = __float__ = __repr__ = __str__ = __bool__ = _no
+    __hash__ = None
+
+
+class Unspeakable(Exception):
+    def __str__(self):
+        raise RuntimeError("no")
+
+
+def fail():
+    raise Unspeakable
+
+
+ODD = [
+    None, 0, -1, 1e400, float("nan"), True, "text", "", b"bytes", (), [], {}, set(), object(),
+    print,     (1, 2, 3, 4), [[1, 2], [3]], ["a", 1, None], {"a": 1}, np.zeros(0), np.zeros((0, 3)),
+    np.full((4, 4), np.nan), np.zeros((200, 300)), np.array("x"), np.array([None, 1]), 1 + 2j,
+    np.arange(4).astype(object), float, Evil(), [Evil()], np.array(["a", "b"]), [["a"], ["b"]],
+]  # fmt: skip
+FRESH = [lambda: map(str, range(3)), lambda: (x for x in "abc"), itertools.count, fail]
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_whatever_comes_back_is_said_and_never_raised(check, capsys):
+    for value in ODD:
+        check(lambda *_, value=value: value)
+        assert "not yet" in capsys.readouterr().out
+    for make in FRESH:
+        check(lambda *_, make=make: make())
+        assert "not yet" in capsys.readouterr().out
+    for odd in (None, 3, "no function", lambda: 1):
+        check(odd)
+        assert "not yet" in capsys.readouterr().out
+
+
+def test_arguments_that_are_changed_do_no_harm(capsys):
+    def greedy(query, vectors, k):
+        best = np.argsort(-(vectors @ query))[:k]
+        vectors[:] = 0
+        return best
+
+    exercises.check_top_k(greedy)
+    assert exercises.DONE in capsys.readouterr().out
