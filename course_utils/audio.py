@@ -77,14 +77,9 @@ def mel_transform(
     Source: https://docs.pytorch.org/audio/stable/generated/torchaudio.transforms.MelSpectrogram.html
     Introduced in notebook 3.
     """
+    hertz = {"f_min": low, "f_max": high}
     return torchaudio.transforms.MelSpectrogram(
-        SAMPLE_RATE,
-        n_fft=window,
-        hop_length=HOP,
-        n_mels=bands,
-        f_min=low,
-        f_max=high,
-        pad_mode="constant",
+        SAMPLE_RATE, window, hop_length=HOP, n_mels=bands, pad_mode="constant", **hertz
     )
 
 
@@ -106,10 +101,7 @@ def decibels(power: np.ndarray, floor: float = 1e-10) -> np.ndarray:
 
 
 def audible(power: np.ndarray) -> np.ndarray:
-    """Return which frames are not silent, shape (frames,): those near enough to the loudest.
-
-    Introduced in notebook 3.
-    """
+    """Return which frames are not silent, shape (frames,): those near enough to the loudest."""
     loudness = power.sum(axis=0)
     return loudness > loudness.max() * 10 ** (-SILENCE_DB / 10)
 
@@ -159,12 +151,7 @@ class AudioEncoder(Encoder):
     note = "calculated, not learned, so there are no weights to load"
 
     def __init__(self, recipe: str = "voice", pitch_weight: float = 2.0, progress: bool = True):
-        """Choose a recipe.
-
-        Args:
-            recipe: `mel`, `log-mel`, `gated`, `spread`, `pitch` or `voice`.
-            pitch_weight: how much the pitch counts, beside all bands together.
-            progress: show a bar when somebody is watching.
+        """Choose one of RECIPES, and how much the pitch counts beside all bands together.
 
         Raises:
             ValueError: there is no recipe of that name.
@@ -173,14 +160,12 @@ class AudioEncoder(Encoder):
             raise ValueError(f"There is no recipe {recipe!r}; there are: {', '.join(RECIPES)}.")
         self.recipe, self.progress = RECIPES[recipe], progress
         self.name, self.device = f"mel spectrogram ({recipe})", torch.device("cpu")
-        bands = self.recipe.bands * BANDS * (2 if self.recipe.spread else 1)
-        self.dim = bands + (3 if self.recipe.pitch else 0)
-        self.weight = np.ones(self.dim)
-        if bands:
-            self.weight[bands:] = pitch_weight * math.sqrt(bands / 3)  # as heavy as all bands
-        self.mean, self.scale = np.zeros(self.dim), np.ones(self.dim)
-        self.scale[bands:] = PITCH_SPREAD  # replaced, as `mean` is, by `fit`
-        self.fitted = False
+        self.bands = self.recipe.bands * BANDS * (2 if self.recipe.spread else 1)
+        self.dim = self.bands + (3 if self.recipe.pitch else 0)
+        self.weight, self.mean, self.scale = (x(self.dim) for x in (np.ones, np.zeros, np.ones))
+        if self.bands:
+            self.weight[self.bands :] = pitch_weight * math.sqrt(self.bands / 3)
+        self.scale[self.bands :] = PITCH_SPREAD  # replaced, as `mean` is, by `fit`
 
     @property
     def fingerprint(self) -> str:
@@ -188,21 +173,16 @@ class AudioEncoder(Encoder):
         settings = (
             *(self.recipe, READING, SAMPLE_RATE, WINDOW, HOP, BANDS, LOWEST, HIGHEST),
             *(SILENCE_DB, FLOOR_DB, PITCH_LOW, PITCH_HIGH, PITCH_MIDDLE, VOICED, NEARLY_BEST),
-            *(PITCH_DB, PITCH_FRAMES),
+            *(PITCH_DB, PITCH_FRAMES, self.mean.tolist(), self.scale.tolist()),
         )
-        identity = repr(settings).encode()
-        identity += self.mean.tobytes() + self.scale.tobytes() + self.weight.tobytes()
-        return hashlib.sha256(identity).hexdigest()[:12]
+        return hashlib.sha256(repr((settings, self.weight.tolist())).encode()).hexdigest()[:12]
 
     def fit(self, paths: Sequence[str | Path]) -> AudioEncoder:
-        """Return a copy of this encoder that is centred on a collection.
+        """Return a copy of this encoder that is centred on a collection, or its Catalog.
 
-        From each number the collection's mean is taken away, and the rest divided by the
-        collection's standard deviation, so that no number is large only by its nature. Vectors of
-        the copy cannot be compared with vectors from before.
-
-        Args:
-            paths: the collection's files, two or more, or its Catalog.
+        From each number the collection's mean is taken away, and the rest divided by its standard
+        deviation, so that no number is large only by its nature. Vectors of the copy cannot be
+        compared with vectors from before.
 
         Raises:
             ValueError: fewer than two files.
@@ -215,11 +195,10 @@ class AudioEncoder(Encoder):
         fitted = copy.copy(self)
         fitted.mean, fitted.scale = np.nanmean(known, axis=0), np.nanstd(known, axis=0)
         fitted.scale[fitted.scale < 1e-6] = 1.0
-        fitted.fitted = True
         return fitted
 
     def stream(self, paths: Sequence[str | Path]) -> Iterator[np.ndarray | MediaError]:
-        """Yield each file's embedding, float32 (dim,), or the error of an unusable file."""
+        """Yield each file's embedding, float32 (dim,), or its error."""
         for path in progress(path_list(paths), self):
             numbers = self._numbers(path)
             yield numbers if isinstance(numbers, MediaError) else self._finish(numbers, path)
@@ -227,35 +206,29 @@ class AudioEncoder(Encoder):
     def encode_waveform(self, waveform: np.ndarray) -> np.ndarray:
         """Return the embedding of a 16 kHz waveform, shape (samples,), as float32 (dim,).
 
-        Raises:
-            MediaError: there is nothing in it that could be compared.
+        One in which nothing can be compared is a MediaError.
         """
         return all_tried([self._finish(self.numbers(waveform), "the waveform")])[0]
 
     def contributions(self, path: str | Path) -> tuple[np.ndarray, np.ndarray]:
-        """Return what each band of each frame adds to a sound's vector.
+        """Return what each band of each frame adds to a sound's vector, and the pitch's numbers.
 
-        Returns:
-            What the bands add, shape (64, frames), zero in silent frames; and the pitch's numbers,
-            shape (3,) or (0,). The sum over the frames, followed by the pitch's numbers, is the
-            vector before it is made unit length. (The recipe `pitch` has 0 bands.)
+        The first, (64, frames), is zero in silent frames. Its sum over the frames, followed by the
+        second, (3,) or (0,), is the vector before it is made unit length.
 
         Raises:
             ValueError: the recipe is not a mean over time, so it cannot be split this way.
             MediaError: the file is unusable.
         """
         if self.recipe.spread:
-            raise ValueError(
-                "A standard deviation over time is no sum over time; use another recipe."
-            )
+            raise ValueError("A standard deviation is no sum over time; use another recipe.")
         numbers = all_tried([self._numbers(path)])[0]
         power = mel_power(read_waveform(path))
         spectrogram, kept = self._spectrogram(power)
-        bands = self.recipe.bands * BANDS
-        shown = np.zeros((bands, power.shape[1]))
-        mean, scale = (x[:bands, None] for x in (self.mean, self.scale))
-        shown[:, kept] = (spectrogram[:bands] - mean) / scale / kept.sum()
-        return shown, self._centred(numbers)[bands:]
+        shown = np.zeros((self.bands, power.shape[1]))
+        mean, scale = (x[: self.bands, None] for x in (self.mean, self.scale))
+        shown[:, kept] = (spectrogram[: self.bands] - mean) / scale / kept.sum()
+        return shown, self._centred(numbers)[self.bands :]
 
     def numbers(self, waveform: np.ndarray) -> np.ndarray:
         """Return the recipe's numbers as they are, shape (dim,); NaN for the pitch of a whisper."""

@@ -22,16 +22,12 @@ from nbformat.v4 import new_markdown_cell
 from course_utils.session import DATA, cache_folder
 
 ROOT = DATA.parent
-SYSTEMS = {  # name: (title, what uv resolves for, which wheels pip may take)
-    "windows": ("Windows", "x86_64-pc-windows-msvc", "win_amd64"),
-    "macos": (
-        *("macOS (Apple silicon)", "aarch64-apple-darwin"),
-        "macosx_11_0_arm64 macosx_12_0_arm64 macosx_13_0_arm64 macosx_14_0_arm64 macosx_15_0_arm64",
-    ),
+SYSTEMS = {  # name: (what uv resolves for, which wheels pip may take)
+    "windows": ("x86_64-pc-windows-msvc", ["win_amd64"]),
+    "macos": ("aarch64-apple-darwin", [f"macosx_{n}_0_arm64" for n in range(11, 16)]),
     "linux": (
-        *("Linux", "x86_64-manylinux_2_28"),
-        "manylinux2014_x86_64 manylinux_2_17_x86_64 manylinux_2_24_x86_64 manylinux_2_26_x86_64 "
-        "manylinux_2_27_x86_64 manylinux_2_28_x86_64",
+        "x86_64-manylinux_2_28",
+        ["manylinux2014_x86_64", *(f"manylinux_2_{n}_x86_64" for n in (17, 24, 26, 27, 28))],
     ),
 }
 START = """# The course, without internet
@@ -48,10 +44,7 @@ class PackError(RuntimeError):
 
 
 def pack(folder: str | Path, systems: Sequence[str] = (), python: str = "") -> None:
-    """Gather everything that a class needs into one folder.
-
-    The project itself, the official weights (if they are here or can be fetched), all packages for
-    each system, and START.md with what learners type.
+    """Gather the project, official weights, packages for each system and START.md in one folder.
 
     Args:
         folder: where to; it is made if it is not there.
@@ -88,10 +81,10 @@ def _commands(system: str, python: str, with_weights: bool) -> str:
     """Return what learners type: make an environment, fill it from the pack, open the course."""
     windows = system == "windows"
     programs = f"course/.venv/{'Scripts' if windows else 'bin'}"
+    wheels = f"--find-links wheels/{system} -r wheels/{system}/packages.txt"
     lines = [
         f"{'py -' if windows else 'python'}{python} -m venv course/.venv",
-        f"{programs}/python -m pip install --no-index --find-links wheels/{system} "
-        f"-r wheels/{system}/packages.txt",
+        f"{programs}/python -m pip install --no-index {wheels}",
         f"{programs}/jupyter lab course/notebooks/01_image_embeddings.ipynb",
     ]
     weights = (r"%CD%\weights" if windows else "$PWD/weights") if with_weights else ""
@@ -100,17 +93,18 @@ def _commands(system: str, python: str, with_weights: bool) -> str:
         lines[2] = f'cmd /C "set COURSE_WEIGHTS_DIR={weights}&& {lines[2]}"'
     else:
         lines[2] = f'COURSE_WEIGHTS_DIR="{weights}" {lines[2]}'
-    return "\n".join([f"\n## {SYSTEMS[system][0]}\n", "```", *lines, "```", ""])
+    return "\n".join([f"\n## {system}\n", "```", *lines, "```", ""])
 
 
 def _copy_project(target: Path) -> None:
     """Copy what belongs to the project: tracked files, or all but what is made anew."""
     listing = ["git", "-C", str(ROOT), "ls-files", "-z"]
     listed = subprocess.run(listing, capture_output=True, check=False).stdout.decode()
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, target / name)
+    for path in (ROOT / name for name in listed.split("\0") if name):
+        if path.is_file():
+            copy = target / path.relative_to(ROOT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, copy)
     if not listed:
         left_out = shutil.ignore_patterns(".*", "__pycache__", "uv.lock")
         shutil.copytree(ROOT, target, ignore=left_out, dirs_exist_ok=True)
@@ -133,22 +127,22 @@ def _copy_weights(target: Path) -> bool:
 
 def _fetch_wheels(target: Path, system: str, python: str) -> None:
     """Resolve the project's packages for a system and fetch their wheels."""
-    _, resolved_for, tags = SYSTEMS[system]
+    resolved_for, tags = SYSTEMS[system]
     target.mkdir(parents=True, exist_ok=True)
-    listed, tags = str(target / "packages.txt"), tags.split()
+    listed = str(target / "packages.txt")
     compiling = "uv pip compile pyproject.toml --quiet --no-header --no-annotate".split()
     compiling += ["--output-file", listed, "--python-platform", resolved_for]
     fetching = "uvx pip download --quiet --no-deps --only-binary :all: --implementation cp".split()
     fetching += [f"--platform={tag}" for tag in tags] + ["-r", listed, "--dest", str(target)]
-    for action, command in (("resolve", compiling), ("fetch", fetching)):
+    for command in (compiling, fetching):
         command += ["--python-version", python]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode:
-            said = done.stderr.strip() or done.stdout.strip() or "no reason given"
-            raise PackError(
-                f"Could not {action} the packages for {system} ({said.splitlines()[-1]}); see "
-                "whether there is internet and room."
-            )
+            last = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()[
+                -1
+            ]
+            said = f"Could not fetch the packages for {system} ({last}); see whether there is "
+            raise PackError(f"{said}internet and room.")
 
 
 def warm() -> None:
@@ -163,8 +157,7 @@ def warm() -> None:
     from course_utils.encoders import ImageEncoder, VideoEncoder
     from course_utils.unified import UnifiedSearch
 
-    everything = Catalog.load()
-    image = ImageEncoder()
+    everything, image = Catalog.load(), ImageEncoder()
     UnifiedSearch([image, VideoEncoder(), AudioEncoder("gated")]).add(everything)
     for recipe in RECIPES:
         EmbeddingCache(AudioEncoder(recipe)).encode(everything.select(kind="audio"))
@@ -173,24 +166,24 @@ def warm() -> None:
 
 
 def reset() -> None:
-    """Forget what the course has kept on this computer: embeddings and the database in a file.
+    """Forget the embeddings and the database in a file that the course has kept on this computer.
 
     Raises:
         PackError: something is in use, or may not be removed.
     """
-    folder = cache_folder()
-    names = ("course_embeddings", "vectors.db", "vectors.db.holder")
-    found = [folder / name for name in names if (folder / name).exists()]
+    kept = ("course_embeddings", "vectors.db", "vectors.db.holder")
+    found = [cache_folder() / name for name in kept if (cache_folder() / name).exists()]
     for path in found:
         try:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         except OSError as error:
-            raise PackError(
+            said = (
                 f"{str(path)!r} cannot be removed ({error.strerror}); shut down all kernels first."
-            ) from None
+            )
+            raise PackError(said) from None
         print(f"removed {path}")
     if not found:
-        print(f"Nothing is kept in {folder}.")
+        print(f"Nothing is kept in {cache_folder()}.")
 
 
 class AddNotes(Preprocessor):
@@ -233,9 +226,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("warm")
     commands.add_parser("reset")
     options = vars(parser.parse_args(arguments))
-    command = {"pack": pack, "warm": warm, "reset": reset}[options.pop("command")]
     try:
-        command(**options)
+        {"pack": pack, "warm": warm, "reset": reset}[options.pop("command")](**options)
     except (RuntimeError, FileNotFoundError) as error:  # FileNotFoundError: no catalog
         print(error)
         return 1

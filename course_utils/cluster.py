@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import pickle
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -35,23 +36,16 @@ class _Worker:
         self.lost = ray.get_runtime_context().was_current_actor_reconstructed
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, list]:
-        """Return each file's place and its vector, its problem, or what ends the whole work."""
-        paths, problems, rows, failure = [Path(path) for path in batch["path"]], [], [], ""
+        """Return, for each file, its row or error, and the fingerprint that the row belongs to."""
         try:
-            if self.lost:  # Ray has started it anew and would do so without end
+            if self.lost:  # Ray has started it anew, and would do so without end
                 raise MemoryError("a worker was lost, most often because memory ran out")
             self.encoder = self.encoder or self.make_encoder()
-            rows = self.encoder.encode(paths, problems)
+            found, mark = list(self.encoder.stream(list(batch["path"]))), self.encoder.fingerprint
         except Exception as error:  # Ray would make pages of it
-            failure = f"{type(error).__name__}: {error}"
-        bad, rows = {error.path: (error.problem, error.remedy) for error in problems}, iter(rows)
-        return {
-            "place": batch["place"],
-            "vector": [None if failure or path in bad else next(rows).tolist() for path in paths],
-            "problem": [bad.get(path) for path in paths],
-            "failure": [failure] * len(paths),
-            "fingerprint": [str(getattr(self.encoder, "fingerprint", ""))] * len(paths),
-        }
+            reason = f"The work broke off ({type(error).__name__}: {error}); try a few files here."
+            found, mark = [ClusterError(reason)] * len(batch["path"]), ""
+        return {"place": batch["place"], "found": [pickle.dumps((x, mark)) for x in found]}
 
 
 def encode_on_cluster(
@@ -63,10 +57,10 @@ def encode_on_cluster(
     """Return the embeddings of n files, computed by several workers: float32 (n, dim).
 
     The cluster is the one that this program is connected to, or that at RAY_ADDRESS (`host:port`),
-    or else Ray is started here and stopped at the end. Each worker is a process that makes its
-    encoder once and computes on a core of its own. Every machine needs this project, and the files
-    under the same paths, as in a shared folder; the COURSE_... settings are passed on. It pays
-    where there are more machines: on one, an encoder by itself uses all cores already.
+    or else Ray is started here and stopped at the end. Each worker is a process with an encoder and
+    a core of its own. Every machine needs this project, and the files under the same paths; the
+    COURSE_... settings are passed on. It pays where there are more machines: on one, an encoder by
+    itself uses all cores already.
 
     Args:
         paths: the files, or a Catalog.
@@ -91,81 +85,56 @@ def encode_on_cluster(
     try:
         import ray.data
     except ImportError as error:
-        raise ClusterError(
-            f"Ray is not installed here ({error}); run `uv sync --extra cluster`."
-        ) from None
-    mine = not ray.is_initialized()
+        said = f"Ray is not installed here ({error}); run `uv sync --extra cluster`."
+        raise ClusterError(said) from None
+    mine, found, marks = not ray.is_initialized(), [None] * len(paths), set()
     try:
         if mine:
-            _connect(ray, workers)
-        answers = _map(ray, paths, make_encoder, workers)
+            address = os.environ.get("RAY_ADDRESS")
+            if address and ":" in address:  # else Ray itself would try for minutes
+                host, _, port = address.removeprefix("ray://").rpartition(":")
+                socket.create_connection((host, int(port)), timeout=5).close()
+            here = {} if address else {"num_cpus": workers, "include_dashboard": False}
+            ray.init(address or "local", logging_level="ERROR", log_to_driver=False, **here)
+        for row in _dealt_out(ray, paths, make_encoder, workers).iter_rows():
+            result, mark = pickle.loads(row["found"])
+            if isinstance(result, ClusterError):
+                raise result
+            if isinstance(result, MediaError):  # by the name that the file was given here
+                result = MediaError(paths[row["place"]], result.problem, result.remedy)
+            found[row["place"]] = result
+            marks.add(mark)
     except ClusterError:
         raise
     except Exception as error:  # of many kinds, and pages long
         first = f"{type(error).__name__}: {error}".strip().splitlines()[0]
-        raise ClusterError(
-            f"Ray broke off ({first}); see whether the cluster runs (`ray status`)."
-        ) from None
+        said = f"Ray broke off ({first}); see whether the cluster runs (`ray status`), or unset "
+        raise ClusterError(f"{said}RAY_ADDRESS to use this computer alone.") from None
     finally:
         if mine:
             ray.shutdown()  # stops what was started here; only hangs up on others' cluster
-    if failure := answers[-1]["failure"]:
-        raise ClusterError(
-            f"The work broke off ({failure}); try a few files without a cluster, or fewer workers."
-        )
-    if len({row["fingerprint"] for row in answers}) > 1:
+    if len(marks) > 1:
         raise ClusterError(
             "The workers' encoders differ, so their vectors cannot be compared; give all machines "
             "the same weights (COURSE_WEIGHTS_DIR can name a shared folder) and versions."
         )
-    results = [  # errors by the names that the files were given here
-        row["vector"] if row["problem"] is None else MediaError(path, *row["problem"])
-        for path, row in zip(paths, sorted(answers, key=lambda row: row["place"]), strict=True)
-    ]
-    return np.array(all_tried(results, problems), dtype=np.float32)
+    return np.array(all_tried(found, problems), dtype=np.float32)
 
 
-def _connect(ray, workers: int) -> None:
-    """Join the cluster at RAY_ADDRESS, or start one here."""
-    address = os.environ.get("RAY_ADDRESS")
-    quiet = {"logging_level": "ERROR", "log_to_driver": False}
-    if address:
-        host, _, port = address.removeprefix("ray://").rpartition(":")
-        try:
-            if port.isdecimal():  # Ray itself would try for minutes
-                socket.create_connection((host, int(port)), timeout=5).close()
-            ray.init(address, **quiet)
-        except OSError as error:
-            raise ClusterError(
-                f"No Ray cluster answers at RAY_ADDRESS={address} ({error}); start it there with "
-                "`ray start --head`, or unset RAY_ADDRESS to use this computer alone."
-            ) from None
-    else:
-        ray.init("local", num_cpus=workers, include_dashboard=False, **quiet)
-
-
-def _map(ray, paths: list, make_encoder: Callable, workers: int) -> list[dict]:
-    """Deal out the files and return what the workers say of each, up to the first failure."""
-    logging.getLogger("ray.data").setLevel("CRITICAL")  # it writes of all that it does
+def _dealt_out(ray, paths: list, make_encoder: Callable, workers: int):
+    """Return the dataset of what the workers say of each file, in any order."""
     settings = {name: value for name, value in os.environ.items() if name.startswith("COURSE_")}
     settings |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": f"{ROOT}{os.pathsep}${{PYTHONPATH}}"}
     size = min(BATCH, -(-len(paths) // workers))
-    batches = -(-len(paths) // size)
     items = [{"place": i, "path": str(Path(path).absolute())} for i, path in enumerate(paths)]
-    dataset = ray.data.from_items(items, override_num_blocks=batches).map_batches(
+    logging.getLogger("ray.data").setLevel("CRITICAL")  # it writes of all that it does
+    dataset = ray.data.from_items(items, override_num_blocks=-(-len(paths) // size)).map_batches(
         _Worker,
         fn_constructor_args=[make_encoder],
         batch_size=size,
-        compute=ray.data.ActorPoolStrategy(
-            size=min(workers, batches), max_tasks_in_flight_per_actor=1
-        ),
+        compute=ray.data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=1),
         num_cpus=1,
         runtime_env={"env_vars": settings},
     )
     dataset.context.enable_progress_bars = False
-    answers = []
-    for row in dataset.iter_rows():
-        answers.append(row)
-        if row["failure"]:
-            break
-    return answers
+    return dataset

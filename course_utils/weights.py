@@ -34,12 +34,11 @@ from course_utils.session import DATA
 CONNECT_SECONDS = 5  # how long to wait for the first answer before going on without internet
 STALL_SECONDS = 15  # how long a download may stand still
 
-BUILD = {"resnet18": resnet18, "r3d_18": r3d_18}
 OFFICIAL = {  # network: (torchvision's weights, what they were trained on)
     "resnet18": (ResNet18_Weights.IMAGENET1K_V1, "ImageNet"),
     "r3d_18": (R3D_18_Weights.KINETICS400_V1, "Kinetics-400"),
 }
-OFFLINE = {  # network: (file in data/weights/, its sha256)
+OFFLINE = {  # network: (file in data/weights/, its SHA-256)
     "resnet18": (
         "resnet18-course.safetensors",
         "e62d47b605cbb50ff21ebfe3d3e08c0919a2aa19e1c701c1f47a7a143d8e5ff7",
@@ -60,11 +59,10 @@ class Weights:
     """A network's parameters and where they come from.
 
     Attributes:
-        values: the parameters, or a function that reads them: a file's take up no memory until
-            `state` is asked for.
+        values: the parameters, or a function that reads them, so that they take up no memory.
         kind: `official`, `offline`, `folder`, or what was made from them.
         path: the file.
-        sha256: 64 hexadecimal digits that stand for the parameters; a file's own SHA-256.
+        sha256: the file's SHA-256, or other digits that stand for the parameters.
         note: one line for the learner.
     """
 
@@ -81,10 +79,9 @@ class Weights:
 
 
 def load_weights(network: str = "resnet18") -> Weights:
-    """Find the weights of a network as the module's first lines say, and remember where they are.
+    """Find the weights of `resnet18` or `r3d_18` as the module's first lines say.
 
-    Args:
-        network: `resnet18` or `r3d_18`.
+    Where they are is remembered as long as the process runs.
 
     Raises:
         WeightsError: nothing usable was found where it was asked for.
@@ -128,8 +125,7 @@ def _find(network: str, choice: str, folder: str) -> Weights:
 def official_path(network: str) -> Path:
     """Return where torchvision's official weights lie in torch's cache, fetched if need be.
 
-    Raises:
-        WeightsError: they are not there and cannot be reached.
+    A WeightsError says that they are not there and cannot be reached.
     """
     url = OFFICIAL[network][0].url
     path = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[1]
@@ -149,24 +145,22 @@ def official_path(network: str) -> Path:
 
 
 def _probe(url: str) -> None:
-    """Ask whether `url` can be reached at all, for five seconds.
-
-    In a thread, because looking up a host's name has no time-out of its own.
-    """
+    """Ask for five seconds whether `url` can be reached at all."""
     answer: list = ["no answer in time"]
 
     def ask() -> None:
         try:
             head = urllib.request.Request(url, method="HEAD")
             urllib.request.urlopen(head, timeout=CONNECT_SECONDS).close()
-            answer[0] = None
+            answer.clear()
         except Exception as error:
             answer[0] = getattr(error, "reason", error)
 
+    # In a thread, because looking up a host's name has no time-out of its own.
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(CONNECT_SECONDS)
-    if answer[0] is not None:
+    if answer:
         raise WeightsError(f"the official weights could not be reached: {answer[0]}")
 
 
@@ -181,9 +175,8 @@ def _read(network: str, path: Path, kind: str, note: str, sha256: str = "") -> W
     try:
         found = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise WeightsError(
-            f"{str(path)!r} cannot be read ({error.strerror}); fetch it again"
-        ) from None
+        said = f"{str(path)!r} cannot be read ({error.strerror}); fetch it again"
+        raise WeightsError(said) from None
     wanted = sha256 or _hash_in(path)
     if not found.startswith(wanted):
         raise WeightsError(
@@ -208,26 +201,21 @@ def _state(path: Path) -> dict:
                 state[name] = torch.nn.functional.pad(value, (0, 0, 0, 0, 1, 1))
         return state
     except Exception:
-        raise WeightsError(
-            f"{str(path)!r} was refused: it is not a plain file of weights (a pickle that holds "
-            "more than numbers can run code); fetch it again from where you trust it"
-        ) from None
+        said = f"{str(path)!r} was refused: it is not a plain file of weights (a pickle that holds"
+        said += " more than numbers can run code); fetch it again from where you trust it"
+        raise WeightsError(said) from None
 
 
 def build(network: str, weights: Weights) -> torch.nn.Module:
     """Return a network with its weights, float32, without its last layer, ready for use.
 
-    Args:
-        network: `resnet18` or `r3d_18`.
-        weights: parameters of exactly this network. The last layer may be missing from a video
-            network's, and the counters of batch normalisation from any: neither is used.
-
-    Raises:
-        WeightsError: the parameters are another network's; the message names the first difference.
+    The last layer may be missing from a video network's parameters, and the counters of batch
+    normalisation from any: neither is used. All other names and shapes must be the network's; a
+    WeightsError names the first difference.
     """
     state = dict(weights.state)
     with torch.device("meta"):  # shapes without memory: the parameters themselves move in
-        model = BUILD[network]()
+        model = {"resnet18": resnet18, "r3d_18": r3d_18}[network]()
     for name, value in model.state_dict().items():
         if name.endswith(".num_batches_tracked"):
             state.setdefault(name, torch.zeros((), dtype=torch.int64))
@@ -237,10 +225,8 @@ def build(network: str, weights: Weights) -> torch.nn.Module:
         model.load_state_dict(state, assign=True)
     except Exception as error:
         first = str(error).splitlines()[:2][-1].strip()[:300]
-        raise WeightsError(
-            f"{str(weights.path)!r} was refused: it does not fit {network} ({first}); "
-            "use a file made for it"
-        ) from None
+        said = f"{str(weights.path)!r} was refused: it does not fit {network} ({first}); "
+        raise WeightsError(f"{said}use a file made for it") from None
     model.fc = torch.nn.Identity()  # what goes in comes out
     return model.float().eval().requires_grad_(False)
 
@@ -252,13 +238,7 @@ def inflate(state: dict, frames: int = 3) -> dict:
     whose frames are all the same, such a kernel gives what the 2-D kernel gives on one of them.
     Kernels of 1 x 1, which only mix channels, get a time of 1; the last layer is left out.
 
-    Args:
-        state: parameters of torchvision's `resnet18`; kernels of shape (out, in, height, width).
-        frames: how many frames a kernel spans.
-
-    Returns:
-        Parameters of torchvision's `r3d_18` without its last layer; kernels of shape
-        (out, in, time, height, width).
+    Kernels are (out, in, height, width) in `state` and (out, in, time, height, width) after.
 
     Source: Carreira and Zisserman, Quo Vadis, Action Recognition? (2017), section 2.4,
     https://arxiv.org/abs/1705.07750
@@ -286,15 +266,9 @@ def _video_name(name: str) -> str:
 def time_blind(weights: Weights) -> Weights:
     """Return the same video network without a sense of time: the control that must fail.
 
-    Each kernel's sum over time stands in its middle frame, with zeros before and behind it. On a
-    film that stands still, away from its two ends, the network answers as before; but no frame's
-    answer depends on its neighbours, so what was learned about motion is gone and all else is kept.
-
-    Args:
-        weights: of an R3D-18; kernels of shape (out, in, time, height, width).
-
-    Returns:
-        Weights of the same shapes, with another `sha256` and `note`.
+    Each kernel's sum over time stands in its middle frame, with zeros before and behind it. So no
+    frame's answer depends on its neighbours: what was learned about motion is gone, and all else is
+    kept. Since three blocks halve the time, only every eighth frame is seen.
 
     Introduced in notebook 2.
     """

@@ -49,7 +49,10 @@ def test_the_check_names_what_is_missing(tmp_path, monkeypatch, capsys):
     package = shutil.copytree(ROOT / "course_utils", tmp_path / "course_utils")
     done = run(sys.executable, "-m", "course_utils.check", cwd=tmp_path)
     assert package.is_dir() and done.returncode == 2, done.stdout
-    for name, words in (("media", "is the whole project folder here"), ("weights", "fetch it again")):
+    for name, words in (
+        ("media", "is the whole project folder here"),
+        ("weights", "fetch it again"),
+    ):
         (line,) = [line for line in done.stdout.splitlines() if f"[FAIL] {name}: " in line]
         assert words in line
     monkeypatch.setattr(check, "NEEDED", "sys no_such_package")
@@ -104,7 +107,7 @@ def test_a_pack_installs_without_any_network(tmp_path, monkeypatch, capsys):
     windows = {path.name.split("-")[0] for path in (folder / "wheels/windows").glob("*.whl")}
     assert {"tqdm", "colorama"} <= windows  # only Windows needs colorama
     start = (folder / "START.md").read_text(encoding="utf-8")
-    assert "## Windows" in start and f"Python {PYTHON}" in start
+    assert "## windows" in start and f"Python {PYTHON}" in start
     install = next(line for line in start.splitlines() if "wheels/linux/packages" in line)
     subprocess.run([sys.executable, "-m", "venv", folder / "course/.venv"], check=True)
     closed = "http://127.0.0.1:9"  # nothing answers there
@@ -139,7 +142,7 @@ def test_what_cannot_be_packed_is_said(monkeypatch, tmp_path, capsys):
         main(["pack", str(tmp_path), "--for", "amiga"])
     monkeypatch.setattr(classroom, "ROOT", tmp_path)
     (tmp_path / "pyproject.toml").write_text(SMALL.replace("tqdm", "no such package"))
-    with pytest.raises(PackError, match="Could not resolve the packages for windows .*internet"):
+    with pytest.raises(PackError, match="Could not fetch the packages for windows .*internet"):
         classroom._fetch_wheels(tmp_path / "wheels", "windows", "3.12")
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
     assert main(["pack", str(tmp_path.parent / "pack")]) == 1
