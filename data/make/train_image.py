@@ -185,26 +185,26 @@ def train(student, teacher, folders, chosen: Namespace) -> tuple[nn.Module, int]
     optimiser = torch.optim.AdamW(groups, lr=chosen.rate)
     average = copy.deepcopy(student).eval()
     parts = {"student": student, "bridge": bridge, "average": average, "optimiser": optimiser}
-    steps, crops_seen, before = 0, 0, 0.0  # seconds that earlier runs took
+    steps, crops_seen, spent = 0, 0, 0.0  # spent: seconds, those of earlier runs included
     if chosen.state and chosen.state.exists():
         state = torch.load(chosen.state, map_location=device, weights_only=True)
-        steps, crops_seen, before = state["counts"]
+        steps, crops_seen, spent = state["counts"]
         for name, part in parts.items():
             part.load_state_dict(state[name])
-        print(f"goes on after {crops_seen:,} crops in {before / 60:.0f} minutes", flush=True)
+        print(f"goes on after {crops_seen:,} crops in {spent / 60:.0f} minutes", flush=True)
 
-    def write(seconds):  # a run that is cut off while it writes leaves the older file whole
+    def write():  # a run that is cut off while it writes leaves the older file whole
         if chosen.state:
             new = chosen.state.with_suffix(".part")
             states = {name: part.state_dict() for name, part in parts.items()}
-            torch.save(states | {"counts": (steps, crops_seen, seconds)}, new)
+            torch.save(states | {"counts": (steps, crops_seen, spent)}, new)
             new.replace(chosen.state)
         save(copy.deepcopy(average), chosen.out)
 
     torch.manual_seed(steps)
     memory = [torch.zeros(0, 512, device=device), torch.zeros(0, 1280, device=device)]
-    start = said = wrote = time.time()
-    while (gone := (before + time.time() - start) / (60 * chosen.minutes)) < 1:
+    last = said = wrote = time.time()
+    while (gone := spent / (60 * chosen.minutes)) < 1:
         side, least, most = next(row[1:] for row in PLAN if gone < row[0])
         set_rate(optimiser, chosen.rate, gone, steps, warm=200)
         crops = crops_of(folders, chosen.shares, batch, max(TEACHER, side), least, most)
@@ -223,15 +223,17 @@ def train(student, teacher, folders, chosen: Namespace) -> tuple[nn.Module, int]
         learn(optimiser, loss, learned)
         steps, crops_seen = steps + 1, crops_seen + batch
         follow(average, student, steps, 0.999)
-        if time.time() - said > 60:
-            said = time.time()
+        now = time.time()
+        spent, last = spent + min(now - last, 60), now  # a run that is held up does not count
+        if now - said > 60:
+            said = now
             print(f"{gone:.1%}, {crops_seen:,} crops, side {side}, loss {loss.item():.2f}, "
                   f"direction {near.item():.3f}, resemblance {unlike.item():.2f}",
                   flush=True)  # fmt: skip
-        if time.time() - wrote > 600:
-            wrote = time.time()
-            write(before + wrote - start)
-    write(before + time.time() - start)
+        if now - wrote > 600:
+            wrote = now
+            write()
+    write()
     return average, crops_seen
 
 
