@@ -340,9 +340,15 @@ def _opened(path: Path, kind: str) -> Iterator[tuple]:
     """Open a film or sound with FFmpeg, which sees its content alone and no other file."""
     import av
 
+    def seek(offset: int, whence: int = 0) -> int:
+        try:
+            return file.seek(offset, whence)
+        except OSError:  # a damaged file leads to before its beginning
+            return -1
+
     with path.open("rb") as file:
         # Without its name, from which FFmpeg would guess: any text named .flac is FLAC to it.
-        nameless = SimpleNamespace(read=file.read, seek=file.seek, tell=file.tell)
+        nameless = SimpleNamespace(read=file.read, seek=seek, tell=file.tell)
         options = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
         try:
             container = av.open(nameless, options=options, metadata_errors="replace")
@@ -393,7 +399,7 @@ class _Stream:
         if self.container.format.name in ("gif", "apng"):  # each frame builds on those before
             return False
         moment = int((seconds + self.origin) / self.stream.time_base)
-        with suppress(av.FFmpegError):
+        with suppress(av.FFmpegError, OSError):
             self.container.seek(moment, stream=self.stream)
             return True
         return False
@@ -402,13 +408,18 @@ class _Stream:
         """Yield (seconds, packet); (None, None) at the end, for what the decoder still holds."""
         import av
 
-        with suppress(av.FFmpegError):  # a reader that gives up; see `gave_up`
-            for packet in self.container.demux(self.stream):
-                seconds = self.seconds(packet.dts if packet.pts is None else packet.pts)
-                if packet.size:
-                    yield seconds or 0.0, packet
-                elif seconds is not None:  # an empty one means: still the same frame
-                    self.still = seconds
+        with suppress(av.FFmpegError, OSError):  # a reader that gives up; see `gave_up`
+            ended = False
+            while not ended:
+                # PyAV stumbles over packets of a stream that begins in mid-film: go on behind them.
+                with suppress(IndexError):
+                    for packet in self.container.demux(self.stream):
+                        seconds = self.seconds(packet.dts if packet.pts is None else packet.pts)
+                        if packet.size:
+                            yield seconds or 0.0, packet
+                        elif seconds is not None:  # an empty one means: still the same frame
+                            self.still = seconds
+                    ended = True
         yield None, None
 
     def decoded(self, jumped: bool = False) -> Iterator[tuple]:
