@@ -85,7 +85,7 @@ class Figure:
             figure.savefig(drawn, format="png", bbox_inches="tight", facecolor="white")
         picture = Image.open(drawn).convert("RGB")
         if photo:
-            picture.save(small, "JPEG", quality=66, optimize=True)
+            picture.save(small, "JPEG", quality=60, progressive=True, optimize=True)
         else:
             picture.quantize(128).save(small, "PNG", optimize=True)
         return cls(small.getvalue(), alt, text)
@@ -181,10 +181,8 @@ def grid(
 def pipeline(steps: Sequence[tuple[str, object, str]], alt: str = "") -> Figure:
     """Draw a whole way, such as from a file to a ranking: boxes with pictures, arrows between.
 
-    Args:
-        steps: (title, what is seen, words below) of each box. What is seen is a picture, a file, an
-            array, a vector (drawn as stripes), a list of those, or None.
-        alt: the drawing in words; without it, the titles and words.
+    A step is (title, what is seen, words below); seen is a picture, a file, an array, a vector (as
+    stripes), a list of those, or None.
     """
     _check(steps=steps)
     wide, gap, middle = 2.0, 0.55, {"ha": "center", "va": "center", "color": DARK}  # inches
@@ -260,10 +258,7 @@ def _chance(axis, chance: float | None) -> str:
 def precision_bars(
     evaluation, names: Sequence[str], chance: float | None = None, title: str = ""
 ) -> Figure:
-    """Show the precision@k of every query of a `course_utils.evaluation.Evaluation` as a bar.
-
-    `names` has a name for each item of the collection; `chance` is a dashed line.
-    """
+    """Show the precision@k of each query of an Evaluation as a bar; `names` is for all items."""
     queries, values = evaluation.queries, evaluation.precision
     _check(queries=queries)
     size = max(10, 0.17 * len(queries)), 3.9
@@ -284,14 +279,9 @@ def precision_bars(
 def intervals(
     rows: Mapping[str, tuple], line=None, xlabel="", title="", line_name="chance"
 ) -> Figure:
-    """Show values as dots with their intervals, and what chance gives as a line.
+    """Show values as dots with intervals: name -> (value, lowest, highest).
 
-    Args:
-        rows: name -> (value, lowest, highest).
-        line: one value for all rows, or name -> value; 0 for differences.
-        xlabel: what a value is.
-        title: a line above.
-        line_name: what the line is.
+    `line` is what chance gives: one value for all rows (0 for differences), or name -> value.
     """
     _check(rows=rows)
     figure, axis = _axes(9.5, 0.5 * len(rows) + 1.3, xlabel=xlabel, title=title)
@@ -306,8 +296,10 @@ def intervals(
             axis.plot(line[name], place, "|", **tick, label=line_name if place == 0 else None)
         said.append(f"{name} {text}" + (f", {line_name} {line[name]:.2f}" if each else ""))
     if line is not None and not each:
-        axis.axvline(line, color=DARK, linestyle="--", linewidth=1.5, label=f"{line_name} {line:g}")
-        said.append(f"{line_name} {line:g}")
+        axis.axvline(
+            line, color=DARK, linestyle="--", linewidth=1.5, label=f"{line_name} {line:.3g}"
+        )
+        said.append(f"{line_name} {line:.3g}")
     axis.set_yticks(places, [fill(str(name), 34) for name in rows])
     axis.set_ylim(-0.6, len(rows) - 0.4)
     if line is not None:
@@ -317,12 +309,10 @@ def intervals(
 
 @styled
 def histograms(scales, marks=None, title: str = "") -> Figure:
-    """Show how the cosines of random pairs are spread, and where some cosines lie among them.
+    """Show how random pairs' cosines are spread, and where some cosines lie among them.
 
-    Args:
-        scales: a `course_utils.evaluation.Percentiles`, or name -> Percentiles for several spaces.
-        marks: name -> cosine, marked in each histogram with its percentile.
-        title: a line above.
+    `scales` is a `course_utils.evaluation.Percentiles` or name -> Percentiles of several spaces;
+    `marks` is name -> cosine, marked in each histogram with its percentile.
     """
     scales = scales if isinstance(scales, Mapping) else {"": scales}
     _check(scales=scales)
@@ -362,8 +352,7 @@ def heat_maps(
     """Show pictures in colour, and beside each what its places contribute to a cosine.
 
     Args:
-        images: the pictures as the network saw them, (height, width, 3) each; for films their
-            frames (t, height, width, 3).
+        images: what the network saw, (height, width, 3) each; films (t, height, width, 3).
         maps: their contributions, (rows, columns) each; for films (times, rows, columns).
         titles: a line above each.
         cosine: what each map adds up to.
@@ -405,15 +394,10 @@ def heat_maps(
 def map_2d(
     points: np.ndarray, catalog, title="", side=40, thumbnails: Sequence = (), frames="label"
 ) -> Figure:
-    """Show n items as thumbnails at their places on a plane, (n, 2), framed by what they are.
+    """Show n items as thumbnails, `side` pixels long, at their places on a plane, (n, 2).
 
-    Args:
-        points: shape (n, 2).
-        catalog: n items.
-        title: a line above.
-        side: longer side of a thumbnail, in pixels.
-        thumbnails: n small pictures; without them, the items are read as pictures.
-        frames: `label` colours frames by label, `kind` by picture, film or sound.
+    Without `thumbnails`, n small pictures, the items are read as pictures. `frames` says by what
+    frames are coloured: by `label`, or by `kind` (picture, film or sound).
     """
     _check(points=points, items=catalog, thumbnails=thumbnails if len(thumbnails) else points)
     figure, axis = _axes(10.5, 6.6, xticks=[], yticks=[], title=title)
@@ -443,10 +427,9 @@ def map_2d(
 def lines(
     x, ys: Mapping, xlabel="", ylabel="", title="", alt="", logx=False, logy=False, marks=None
 ) -> Figure:
-    """Show any number of named curves.
+    """Show any number of curves, name -> values; x is where all have them, or name -> where.
 
-    `x` is where all have their values, or name -> where; `ys` is name -> values; `marks` is words
-    -> an x to mark with a line.
+    `marks` is words -> an x to mark with a line.
     """
     _check(curves=ys)
     figure, axis = _axes(9.5, 3.7, xlabel=xlabel, ylabel=ylabel, title=title)
@@ -480,16 +463,13 @@ def waveforms(sounds: Sequence[np.ndarray], titles: Sequence[str], start: float 
     """Show 16 kHz waveforms above each other on the same axes: air pressure over time."""
     _check(sounds=sounds, titles=titles)
     figure, axes = _axes(9.5, 1.6 * len(sounds) + 0.5, len(sounds))
-    longest, peaks = max(map(len, sounds)), [np.abs(sound).max(initial=0) for sound in sounds]
-    ends = {"xlim": (start, start + longest / SAMPLE_RATE), "ylabel": "pressure"}
-    for axis, sound, title in zip(np.ravel(axes), sounds, titles, strict=True):
+    peaks, said = [np.abs(sound).max(initial=0) for sound in sounds], []
+    end, most = start + max(map(len, sounds)) / SAMPLE_RATE, 1.05 * (max(peaks) or 1)
+    for axis, sound, title, peak in zip(np.ravel(axes), sounds, titles, peaks, strict=True):
         axis.plot(start + np.arange(len(sound)) / SAMPLE_RATE, sound, color=BLUE, linewidth=0.8)
-        axis.set(ylim=(-1.05 * (max(peaks) or 1), 1.05 * (max(peaks) or 1)), title=title, **ends)
+        axis.set(xlim=(start, end), ylim=(-most, most), ylabel="pressure", title=title)
+        said.append(f"{title}: {len(sound) / SAMPLE_RATE:.2f} s, up to {peak:.2f}")
     axis.set_xlabel("seconds")
-    seconds = [len(sound) / SAMPLE_RATE for sound in sounds]
-    said = [
-        f"{t}: {s:.2f} s, up to {p:.2f}" for t, s, p in zip(titles, seconds, peaks, strict=True)
-    ]
     return Figure.of(figure, f"Waveforms. {'; '.join(said)}.")
 
 
@@ -506,10 +486,10 @@ def spectrograms(
     ylabel: str = "hertz",
     width: float | None = None,
 ) -> Figure:
-    """Show spectrograms beside each other, low frequencies at the bottom.
+    """Show spectrograms, (bands, frames) each, beside each other, low frequencies at the bottom.
 
     Args:
-        images: each (bands, frames), a frame every 10 ms.
+        images: a frame every 10 ms, or `width` is what the last column stands for.
         titles: a line above each.
         alt: the figure in words; without it, the titles and sizes.
         hertz: the frequency of each row, for the axis; None numbers the rows.
@@ -518,7 +498,7 @@ def spectrograms(
         signed: the last image has values on both sides of zero: orange above, purple below.
         xlabel: what a column is.
         ylabel: what a row is.
-        width: what the last column stands for; None counts 10 ms a column.
+        width: see `images`.
     """
     units = [unit] * len(images) if isinstance(unit, str) else list(unit)
     _check(spectrograms=images, titles=titles, units=units)
@@ -617,10 +597,9 @@ def kernel_in_time(frames: np.ndarray, at: int, span: int = 3) -> Figure:
 
 @styled
 def diagram(boxes: Mapping[str, tuple], arrows: Sequence[tuple], alt="", size=(10, 4.2)) -> Figure:
-    """Draw boxes and what flows between them.
+    """Draw boxes, name -> (x, y, second line), and what flows: (from, to, what).
 
-    `boxes` is name -> (x, y, second line), x and y of the middle from 0 to 1; an arrow is (from,
-    to, what flows); `size` is width and height.
+    x and y of a box's middle go from 0 to 1; `size` is width and height.
     """
     _check(boxes=boxes)
     figure, axis = _axes(*size, xlim=(0, 1), ylim=(0, 1))

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlparse
 
+import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,6 +45,8 @@ SETTINGS = {
     "notebook-extension/tracker": {"windowingMode": "none"},
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
 }
+KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+PROMPTS = "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')]"
 
 
 @dataclass
@@ -54,23 +57,13 @@ class Server:
     program: str
     course: Path
 
-    def url(self, notebook: str) -> str:
-        """Return the address of a notebook in `notebooks/`."""
-        where = {"lab": "lab/tree", "notebook": "notebooks"}[self.program]
-        return f"{self.address}/{where}/notebooks/{notebook}?token=course"
-
 
 @contextlib.contextmanager
 def serving(home: Path, program: str = "lab", **variables: str):
     """Run JupyterLab (`lab`) or Notebook 7 (`notebook`) beside a copy of the course's notebooks.
 
-    Args:
-        home: an empty folder; `home/log` is what the server says.
-        program: which of the two.
-        variables: what is set in its environment, such as `COURSE_CACHE_DIR`.
-
-    Yields:
-        The `Server`.
+    `home` is an empty folder (`home/log` is what the server says), `variables` are set in its
+    environment. Yields the `Server`.
     """
     course = home / "course"
     shutil.copytree(ROOT / "notebooks", course / "notebooks")
@@ -82,23 +75,21 @@ def serving(home: Path, program: str = "lab", **variables: str):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = os.environ | {
-        "HOME": str(home),
-        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
-        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
-        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
-        "PYTHONPATH": str(ROOT),
-        **variables,
-    }
-    command = [
-        sys.executable, "-m", "jupyter", program, "--no-browser", "--allow-root", "--ip=127.0.0.1",
-        f"--port={port}", "--IdentityProvider.token=course", f"--ServerApp.root_dir={course}",
-    ]  # fmt: skip
+    folders = {"SETTINGS": "settings", "WORKSPACES": "workspaces"}
+    environment = {f"JUPYTERLAB_{name}_DIR": str(home / x) for name, x in folders.items()}
+    environment |= {"HOME": str(home), "JUPYTER_RUNTIME_DIR": str(home / "runtime")}
+    options = ["--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"]
+    options += ["--IdentityProvider.token=course", f"--ServerApp.root_dir={course}"]
     with (home / "log").open("w") as log:
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        server = subprocess.Popen(
+            [sys.executable, "-m", "jupyter", program, *options],
+            env={**os.environ, **environment, "PYTHONPATH": str(ROOT), **variables},
+            stdout=log,
+            stderr=log,
+        )
     address = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(120):
+        for _ in range(240):
             with contextlib.suppress(OSError):
                 urllib.request.urlopen(f"{address}/api?token=course", timeout=2)
                 break
@@ -109,17 +100,6 @@ def serving(home: Path, program: str = "lab", **variables: str):
     finally:
         server.terminate()
         server.wait(20)
-
-
-@contextlib.contextmanager
-def chromium():
-    """Start Chromium without a window; yields Playwright's browser."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
-        yield browser
-        browser.close()
 
 
 @contextlib.contextmanager
@@ -134,29 +114,30 @@ def opened(server: Server, notebook: str, cells=None, seconds: int = 480, size=(
         size: width and height of the window.
 
     Yields:
-        The page, when every cell has run.
+        Playwright's page, when every cell has run.
     """
-    import nbformat
+    from playwright.sync_api import sync_playwright
 
     file = server.course / "notebooks" / notebook
-    if cells is None:
-        content = nbformat.read(file, 4)
-    else:
-        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        made = [nbformat.v4.new_code_cell(source.strip()) for source in cells]
-        content = nbformat.v4.new_notebook(cells=made, metadata={"kernelspec": kernel})
+    made = [nbformat.v4.new_code_cell(source.strip()) for source in cells or ()]
+    content = nbformat.v4.new_notebook(cells=made, metadata=KERNEL)
+    content = nbformat.read(file, 4) if cells is None else content
     for cell in content.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     nbformat.write(content, file)
-    with chromium() as browser:
-        page = browser.new_page(viewport=dict(zip(("width", "height"), size, strict=True)))
+    where = {"lab": "lab/tree", "notebook": "notebooks"}[server.program]
+    query = "token=course" + "&reset" * (server.program == "lab")  # without the tabs of before
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
+        page = browser.new_page(viewport={"width": size[0], "height": size[1]})
         page.route("**", lambda route: _local(route, urlparse(server.address).netloc))
-        dialog = page.locator(".jp-Dialog")  # such as one that says that a save took long
-        page.add_locator_handler(dialog, lambda box: _close(box))
-        page.goto(server.url(notebook))
+        # Jupyter may ask something, such as when a save took long.
+        page.add_locator_handler(page.locator(".jp-Dialog"), _close)
+        page.goto(f"{server.address}/{where}/notebooks/{notebook}?{query}")
         run_all(page, seconds)
         yield page
+        browser.close()
 
 
 def _close(dialog) -> None:
@@ -175,18 +156,17 @@ def run_all(page, seconds: int = 480) -> None:
     from playwright.sync_api import TimeoutError
 
     page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=120_000)
-    prompts = "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')]"
     for _ in range(4):  # a slow page misses a click
         page.get_by_text("Run", exact=True).first.click()
         page.get_by_text("Run All Cells", exact=True).first.click()
         with contextlib.suppress(TimeoutError):
-            running = f"() => {prompts}.some(prompt => /[*\\d]/.test(prompt.innerText))"
+            running = f"() => {PROMPTS}.some(prompt => /[*\\d]/.test(prompt.innerText))"
             page.wait_for_function(running, timeout=15_000)
             break
         page.keyboard.press("Escape")
     else:
         pytest.fail("Jupyter runs no cell")
-    done = f"() => {prompts}.every(prompt => !prompt.innerText.includes('*'))"
+    done = f"() => {PROMPTS}.every(prompt => !prompt.innerText.includes('*'))"
     page.wait_for_function(done, timeout=1000 * seconds)
     page.wait_for_timeout(1000)  # widgets arrive after the last number
 
@@ -240,7 +220,6 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as home, serving(Path(home)) as server:
         shutil.copy(source, server.course / "notebooks" / source.name)
         with opened(server, source.name) as page:
-            close_side_bar(page)
             print("\n".join(errors(page)) or "no errors")
             for number, output in enumerate(page.locator(".jp-Cell-outputWrapper").all()):
                 if output.is_visible() and output.bounding_box()["height"] > 30:
