@@ -56,9 +56,9 @@ def all_tried(results: Iterable, problems: list[MediaError] | None = None) -> li
 class Encoder:
     """What every encoder can do, whether it computes or remembers; each says how in `stream`.
 
-    Each has a `name`, a `space` (`image`, `video` or `audio`), `dim` numbers in a vector, and a
-    `fingerprint` that stands for all that a vector depends on; only vectors of one space and one
-    fingerprint can be compared. `progress` says whether a bar is shown when somebody is watching.
+    Each has a `name`, a `space`, `dim` numbers in a vector, and a `fingerprint` that stands for all
+    that a vector depends on: only vectors of one space and one fingerprint can be compared.
+    `progress` says whether a bar is shown when somebody is watching.
     """
 
     def stream(self, paths: Sequence[str | Path]) -> Iterator[np.ndarray | MediaError]:
@@ -102,15 +102,15 @@ def content_hash(path: str | Path) -> str:
     if not stat.S_ISREG(before.st_mode):
         raise OSError(f"{str(path)!r} is not an ordinary file")
     key = (path, before.st_ino, before.st_size, before.st_mtime_ns, before.st_ctime_ns)
-    if key in _hashes:
-        return _hashes[key]
-    sha256 = hashlib.sha256()
-    with path.open("rb", buffering=0) as file:
-        while block := file.read(1 << 20):
-            sha256.update(block)
-    if time.time() - before.st_mtime > SETTLED:
+    if key not in _hashes:
+        sha256 = hashlib.sha256()
+        with path.open("rb", buffering=0) as file:
+            while block := file.read(1 << 20):
+                sha256.update(block)
+        if time.time() - before.st_mtime <= SETTLED:
+            return sha256.hexdigest()
         _hashes[key] = sha256.hexdigest()
-    return sha256.hexdigest()
+    return _hashes[key]
 
 
 class EmbeddingCache(Encoder):

@@ -4,8 +4,8 @@ Run it on an otherwise idle machine:
 
     uv run --group benchmark python tests/benchmarks/audio_encoding.py
 
-The ways take turns on the same sounds, several times; the best round of each counts, because
-disturbances only ever make a program slower. All calculate with 1,024 samples, a step of 160 and
+The ways take turns on the same sounds, several times; medians are printed, and the range of the
+rounds. All calculate with 1,024 samples, a step of 160 and
 64 bands:
 
     librosa        mel spectrogram and mean over time, from waveforms; librosa builds its filter
@@ -17,15 +17,16 @@ disturbances only ever make a program slower. All calculate with 1,024 samples, 
 """
 
 import argparse
+import statistics
 
 import numpy as np
 import torch
-from turns import best_seconds
+from turns import ratio, seconds_of
 
 from course_utils import audio
 from course_utils.audio import AudioEncoder
 from course_utils.catalog import Catalog
-from course_utils.media import RATE, read_waveform
+from course_utils.media import SAMPLE_RATE, read_waveform
 
 
 def main() -> None:
@@ -38,15 +39,15 @@ def main() -> None:
     torch.set_num_threads(1)
     paths = Catalog.load().select(kind="audio", setting="studio", role="item").paths
     sounds = [read_waveform(path) for path in paths]
-    seconds = sum(len(sound) for sound in sounds) / RATE
+    seconds = sum(len(sound) for sound in sounds) / SAMPLE_RATE
     encoders = {name: AudioEncoder(name, progress=False) for name in ("mel", "voice")}
 
     def with_librosa() -> list[np.ndarray]:
         found = []
         for sound in sounds:
             power = librosa.feature.melspectrogram(
-                y=sound, sr=RATE, n_fft=audio.WINDOW, hop_length=audio.HOP, n_mels=audio.BANDS,
-                fmin=audio.LOW, fmax=audio.HIGH, htk=True, norm=None,
+                y=sound, sr=SAMPLE_RATE, n_fft=audio.WINDOW, hop_length=audio.HOP,
+                n_mels=audio.BANDS, fmin=audio.LOWEST, fmax=audio.HIGHEST, htk=True, norm=None,
             )  # fmt: skip
             found.append(power.mean(axis=1))
         return found
@@ -58,15 +59,15 @@ def main() -> None:
         "mel, files": lambda: encoders["mel"].encode(paths),
         "voice, files": lambda: encoders["voice"].encode(paths),
     }
-    best = best_seconds(ways, rounds)
+    taken = seconds_of(ways, rounds)
     same = np.allclose(
         with_librosa()[0], audio.mel_power(sounds[0]).mean(axis=1), rtol=1e-2, atol=1e-3
     )
     print(f"torch {torch.__version__}, librosa {librosa.__version__}, one thread")
     print(f"{len(sounds)} sounds, {seconds:.0f} s; librosa's mean mel equals the course's: {same}")
-    for way, taken in best.items():
-        print(f"{way:13} {seconds / taken:6.0f} times real time, "
-              f"{best['librosa'] / taken:5.2f} times librosa's speed")  # fmt: skip
+    for way, times in taken.items():
+        print(f"{way:13} {seconds / statistics.median(times):6.0f} times real time, "
+              f"{ratio(taken['librosa'], times)} times librosa's speed")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@ Run it on an otherwise idle machine:
 
     uv run python tests/benchmarks/image_encoding.py
 
-Three ways take turns on the same files, several times; the best round of each counts, because
-disturbances only ever make a program slower:
+Three ways take turns on the same files, several times; medians are printed, and the range of the
+rounds:
 
     network   the encoder's own network on tensors that are ready
     encoder   ImageEncoder.encode, from files to vectors
@@ -13,6 +13,7 @@ disturbances only ever make a program slower:
 """
 
 import argparse
+import statistics
 import tempfile
 from pathlib import Path
 
@@ -20,7 +21,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torchvision.models import ResNet18_Weights, resnet18
-from turns import best_seconds
+from turns import ratio, seconds_of
 
 from course_utils.catalog import Catalog
 from course_utils.encoders import ImageEncoder
@@ -50,9 +51,9 @@ def photos(folder: Path, count: int, width: int, height: int) -> list[Path]:
     return paths
 
 
-def compare(name: str, paths: list[Path], rounds: int, precision: str) -> None:
+def compare(name: str, paths: list[Path], rounds: int) -> None:
     """Time the three ways in turns and print pictures a second and ratios."""
-    encoder = ImageEncoder(device="cpu", precision=precision, progress=False)
+    encoder = ImageEncoder(device="cpu", progress=False)
     plain = resnet18()
     plain.load_state_dict(load_weights("resnet18").state)
     plain.fc = torch.nn.Identity()
@@ -73,15 +74,15 @@ def compare(name: str, paths: list[Path], rounds: int, precision: str) -> None:
         "encoder": lambda: encoder.encode(paths),
         "loop": lambda: tutorial_loop(paths, plain, transform),
     }
-    best = best_seconds(ways, rounds)
-    speed = {way: len(paths) / seconds for way, seconds in best.items()}
+    taken = seconds_of(ways, rounds)
+    speed = {way: len(paths) / statistics.median(times) for way, times in taken.items()}
     by_loop = unit_length(tutorial_loop(paths, plain, transform))
     same = (encoder.encode(paths) * by_loop).sum(axis=1)
     print(
-        f"{name:24} {precision}: "
+        f"{name:24} "
         + ", ".join(f"{way} {value:5.1f}/s" for way, value in speed.items())
-        + f"; encoder/network {speed['encoder'] / speed['network']:.2f}"
-        + f", encoder/loop {speed['encoder'] / speed['loop']:.2f}"
+        + f"; encoder/network {ratio(taken['network'], taken['encoder'])}"
+        + f", encoder/loop {ratio(taken['loop'], taken['encoder'])}"
         + f"; lowest cosine to the loop's vectors {same.min():.4f}"
     )
 
@@ -89,17 +90,16 @@ def compare(name: str, paths: list[Path], rounds: int, precision: str) -> None:
 def main() -> None:
     """Compare on the course's pictures and on photos of 3 and 12 million pixels."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--rounds", type=int, default=3)
-    options.add_argument("--precision", default="fp32", choices=("fp32", "bf16", "auto"))
+    options.add_argument("--rounds", type=int, default=5)
     options = options.parse_args()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
     items = Catalog.load().select(kind="image", role="item").paths
-    compare("course pictures", items[:96], options.rounds, options.precision)
+    compare("course pictures", items[:96], options.rounds)
     with tempfile.TemporaryDirectory() as folder:
         small = photos(Path(folder), 48, 2048, 1536)
-        compare("photos of 3 megapixels", small, options.rounds, options.precision)
+        compare("photos of 3 megapixels", small, options.rounds)
         large = photos(Path(folder), 32, 4032, 3024)
-        compare("photos of 12 megapixels", large, options.rounds, options.precision)
+        compare("photos of 12 megapixels", large, options.rounds)
 
 
 if __name__ == "__main__":

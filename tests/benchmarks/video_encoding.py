@@ -4,8 +4,8 @@ Run it on an otherwise idle machine:
 
     uv run python tests/benchmarks/video_encoding.py
 
-The ways take turns on the course's clips, several times; the best round of each counts, because
-disturbances only ever make a program slower:
+The ways take turns on the course's clips, several times; medians are printed, and the range of the
+rounds:
 
     network   the encoder's own network on clips that are ready
     encoder   VideoEncoder.encode, from files to vectors
@@ -15,6 +15,7 @@ Then a film of ten minutes at 1080p is encoded in a process of its own, beside o
 """
 
 import argparse
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -25,17 +26,17 @@ import cv2
 import numpy as np
 import torch
 from torchvision.models.video import R3D_18_Weights, r3d_18
-from turns import best_seconds
+from turns import ratio, seconds_of
 
 from course_utils.catalog import Catalog
-from course_utils.evidence import evaluate
+from course_utils.encoders import FRAME_RATE, FRAMES, VideoEncoder
+from course_utils.evaluation import evaluate
 from course_utils.media import read_frames
-from course_utils.video import FRAMES, RATE, VideoEncoder
 from course_utils.weights import load_weights
 
 MEMORY = """
 import sys
-from course_utils.video import VideoEncoder
+from course_utils.encoders import VideoEncoder
 vectors = VideoEncoder(device="cpu", progress=False).encode(sys.argv[1:])
 lines = dict(line.split(":") for line in open("/proc/self/status"))
 print(len(vectors), *(int(lines[name].split()[0]) / 1e6 for name in ("VmHWM", "RssFile")))
@@ -93,7 +94,7 @@ def long_film(path: Path, seconds: int, width: int = 1920, height: int = 1080) -
 def main() -> None:
     """Compare speed and precision on the course's clips, then memory on a long film."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--rounds", type=int, default=2)
+    options.add_argument("--rounds", type=int, default=3)
     options = options.parse_args()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
     items = Catalog.load().select(kind="video", role="item")
@@ -105,7 +106,7 @@ def main() -> None:
     plain.eval()
     few = items.paths[::3]
     ready = [
-        encoder.prepare(read_frames(path, rate=RATE, start=start, count=FRAMES))
+        encoder.prepare(read_frames(path, rate=FRAME_RATE, start=start, count=FRAMES))
         for path in few
         for start in encoder.starts(path)
     ]
@@ -117,7 +118,7 @@ def main() -> None:
             for batch in batches:
                 encoder.network(batch)
 
-    best = best_seconds(
+    taken = seconds_of(
         {
             "network": network,
             "encoder": lambda: encoder.encode(few),
@@ -125,10 +126,11 @@ def main() -> None:
         },
         options.rounds,
     )
-    print(f"{len(few)} clips: " + ", ".join(f"{way} {x:.1f} s" for way, x in best.items()))
+    medians = (f"{way} {statistics.median(x):.1f} s" for way, x in taken.items())
+    print(f"{len(few)} clips: {', '.join(medians)}")
     print(
-        f"encoder/network {best['network'] / best['encoder']:.2f}, "
-        f"encoder/recipe {best['recipe'] / best['encoder']:.1f}"
+        f"encoder/network {ratio(taken['network'], taken['encoder'])}, "
+        f"encoder/recipe {ratio(taken['recipe'], taken['encoder'])}"
     )
     for way, vectors in (
         ("encoder", encoder.encode(items)),
@@ -136,7 +138,10 @@ def main() -> None:
     ):
         found = evaluate(vectors, items.labels, items.sources)
         low, high = found.interval()
-        print(f"{way}: precision@5 {found.mean:.3f} ({low:.2f}-{high:.2f}), mAP {found.map:.3f}")
+        print(
+            f"{way}: precision@5 {found.mean:.3f} ({low:.2f}-{high:.2f}), "
+            f"mAP {found.mean_average_precision:.3f}"
+        )
     with tempfile.TemporaryDirectory() as folder:
         for seconds in (10, 600):
             path = long_film(Path(folder) / f"{seconds}.mp4", seconds)
