@@ -110,6 +110,7 @@ function render({ model, el }) {
     part("status").textContent = (wrong ? "\u26a0 " : "") + words;
     root.classList.toggle("cr-wrong", wrong);
   }
+  const otherwise = () => (part("delete").hidden ? unless : "");
   function enter(next) {
     root.dataset.phase = phase = next;
     main.textContent = names[phase] + (phase === "off" && shown ? " again" : "");
@@ -146,7 +147,7 @@ function render({ model, el }) {
     answered({ said, wrong, kept }) {
       part("bar").hidden = true;
       part("delete").hidden = !kept;
-      say(said || invitation + unless, wrong);
+      say(said || invitation + otherwise(), wrong);
     },
     silent: () => say(SILENT, true),
     unreadable: () => say("The browser cannot read that file any more: choose it again.", true),
@@ -214,13 +215,13 @@ function render({ model, el }) {
     busy = true;
     await steps[phase]().catch((error) => {
       part("choose").hidden = false;
-      say(`${refusal(error, needs)}, or choose a file.${unless}`, true);
+      say(`${refusal(error, needs)}, or choose a file.${otherwise()}`, true);
       release();
     });
     busy = false;
     if (!root.isConnected) release(); // the cell was cleared meanwhile
   };
-  part("off").onclick = () => { release(); say(invitation + unless); };
+  part("off").onclick = () => { release(); say(invitation + otherwise()); };
   part("choose").onclick = () => file.click();
   part("delete").onclick = () => { show(null); kernel.ask({ do: "delete" }); };
   path.onchange = () => {
@@ -242,10 +243,8 @@ function render({ model, el }) {
     main.click();
   };
   enter("off");
-  say(invitation + unless);
-  kernel.ask({ do: "hello" });
-  kernel.rest(); // a busy kernel may take its time to say hello
+  say(invitation + otherwise());
+  kernel.ask({ do: "hello" }); kernel.rest(); // a busy kernel may take its time to answer
   return () => { show(null); kernel.rest(); };
 }
-
 export default { render };

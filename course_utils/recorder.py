@@ -71,21 +71,17 @@ def look(path: Path, kinds: Sequence[str] = KINDS) -> str:
 class Recorder:
     """What `Camera`, `Microphone` and `OwnFile` return; as the last line of a cell it shows itself.
 
-    Nothing is switched on before somebody clicks, and no cell waits.
-
-    Attributes:
-        path: what was recorded last; until then, and again once it is deleted, the default.
+    `path` is what was recorded last; until then, and again once it is deleted, the default.
     """
 
     def __init__(self, mode: str, kinds: Sequence[str], act: Callable | None, default):
-        """Make a recorder; `mode` is one of MODES.
+        """Make a recorder in one of MODES; `act` is called with the path of each new file.
 
-        `act` is called with the path of each new file. A ValueError that it raises is shown in the
-        status line, and `path` stays what it was.
+        A ValueError that `act` raises is shown in the status line, and `path` stays what it was.
 
         Raises:
             MediaError: there is no such default file.
-            ValueError: `kinds` has something else than `image`, `video` and `audio`, or nothing.
+            ValueError: there is no such kind.
         """
         if not kinds or set(kinds) - set(KINDS):
             raise ValueError(f"kinds is {kinds!r}; it may name {', '.join(KINDS)}.")
