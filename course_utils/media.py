@@ -351,7 +351,7 @@ def _opened(path: Path, kind: str) -> Iterator[tuple]:
         nameless = SimpleNamespace(read=file.read, seek=seek, tell=file.tell)
         options = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
         try:
-            container = av.open(nameless, options=options, metadata_errors="replace")
+            container = av.open(nameless, container_options=options, metadata_errors="replace")
         except Exception:  # PyAV raises its own errors, OSError, ValueError, ...
             what = f"is not a {WORDS[kind]} that can be read here, or is cut short"
             raise MediaError(path, what, REMEDY[kind]) from None

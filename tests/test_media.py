@@ -119,7 +119,7 @@ def song(path, codec="aac", form=None, cover=False, wave=None):
         if cover:
             shown = container.add_stream("mjpeg", rate=1)
             shown.width, shown.height, shown.pix_fmt = 64, 48, "yuvj420p"
-            shown.disposition = int(av.stream.Disposition.attached_pic)
+            shown.disposition = av.stream.Disposition.attached_pic.value
             container.mux(shown.encode(av.VideoFrame.from_image(clouds())))
             container.mux(shown.encode(None))
         wave = np.float32(tone() if wave is None else wave)[None]
