@@ -22,7 +22,6 @@ def precision_at_k(relevant: Sequence[bool], k: int = 5) -> float:
         k: how many of them count; with fewer results than k, those that there are.
 
     Source: Manning, Raghavan, Schuetze, Introduction to Information Retrieval (2008), ch. 8
-    Introduced in notebook 1.
     """
     if k < 1:
         raise ValueError(f"k is {k}; judge at least one result.")
@@ -336,7 +335,7 @@ def hub_counts(vectors: np.ndarray, k: int = 5) -> np.ndarray:
     An item that appears in far more lists than k is called a hub.
 
     Source: Radovanovic et al., Hubs in Space (2010), https://jmlr.org/papers/v11/radovanovic10a.html
-    Introduced in notebook 1.
+    Introduced in notebook 4.
     """
     if k < 1:
         raise ValueError(f"k is {k}; ask for at least one result.")

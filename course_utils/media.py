@@ -548,7 +548,7 @@ def video_seconds(path: str | Path) -> float:
     Raises:
         MediaError: the file is missing, broken, or has no pictures in it.
 
-    Introduced in notebook 2.
+    Introduced in notebook 4.
     """
     path = check_file(path)
     with _opened(path, "video") as opened:

@@ -53,8 +53,6 @@ def best_cosines(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> n
 
     Raises:
         ValueError: there are no items, or one has no vector, or they cannot be compared.
-
-    Introduced in notebook 4.
     """
     if not all(len(arrays) and all(map(len, arrays)) for arrays in (first, second)):
         raise ValueError("There are no items, or one has no vector, so there is no cosine.")

@@ -1,6 +1,5 @@
 """The words of the course: spelled right, in one way, with links that lead somewhere."""
 
-import ast
 import os
 import re
 import urllib.request
@@ -13,8 +12,7 @@ from spellchecker import SpellChecker
 from test_notebooks import NOTEBOOKS, ROOT, load
 
 DOCUMENTS = [ROOT / "README.md", *ROOT.glob("notebooks/*.md"), *ROOT.glob("data/**/*.md")]
-MODULES = sorted(ROOT.glob("course_utils/*.py"))
-TEXTS = [*NOTEBOOKS, *DOCUMENTS, *MODULES]
+TEXTS = [*NOTEBOOKS, *DOCUMENTS]
 KNOWN = set((ROOT / "tests" / "words.txt").read_text(encoding="utf-8").split())
 ADDRESS = r"https?://[^\s)\"'>\\`,;]+"
 DICTIONARY = SpellChecker()
@@ -25,14 +23,10 @@ AMERICAN = (
 
 
 def text_of(path: Path) -> str:
-    """Return a file's prose: a notebook's markdown, a document, or a module's strings."""
-    if path.suffix == ".ipynb":
-        return "\n\n".join(cell.source for cell in load(path).cells if cell.cell_type == "markdown")
-    text = path.read_text(encoding="utf-8")
+    """Return a file's prose: a notebook's markdown, or a document."""
     if path.suffix == ".md":
-        return text
-    strings = (node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant))
-    return "\n\n".join(each for each in strings if isinstance(each, str) and " " in each)
+        return path.read_text(encoding="utf-8")
+    return "\n\n".join(cell.source for cell in load(path).cells if cell.cell_type == "markdown")
 
 
 def prose(text: str) -> str:
@@ -52,7 +46,7 @@ def test_words_are_spelled_right(path):
     assert unknown(text_of(path)) <= KNOWN
 
 
-@pytest.mark.parametrize("path", [*NOTEBOOKS, *DOCUMENTS], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
 def test_one_way_of_spelling(path):
     found = {match[0] for match in re.finditer(AMERICAN, prose(text_of(path)))}
     assert found == set()
