@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import json
 import re
-import shutil
 import textwrap
 import time
 
@@ -53,7 +52,6 @@ def recorders(monkeypatch, server, cells, *options, without=()):
     """Run cells in a browser with these options; yield the page and its recorders."""
     wanted = [x for x in browser.CHROMIUM_ARGS if x not in without]
     monkeypatch.setattr(browser, "CHROMIUM_ARGS", [*wanted, *options])
-    shutil.rmtree(server.course.parent / "workspaces", ignore_errors=True)  # or it opens the last
     name = f"{time.monotonic_ns()}.ipynb"
     with opened(server, name, [START, *map(textwrap.dedent, cells)]) as page:
         assert errors(page) == []
