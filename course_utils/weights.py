@@ -207,7 +207,7 @@ def _state(path: Path) -> dict:
 
 
 def build(network: str, weights: Weights) -> torch.nn.Module:
-    """Return a network with its weights, float32, without its last layer, ready for use.
+    """Return a network with its weights, as they are in the file, and without its last layer.
 
     The last layer may be missing from a video network's parameters, and the counters of batch
     normalisation from any: neither is used. All other names and shapes must be the network's; a
@@ -228,7 +228,7 @@ def build(network: str, weights: Weights) -> torch.nn.Module:
         said = f"{str(weights.path)!r} was refused: it does not fit {network} ({first}); "
         raise WeightsError(f"{said}use a file made for it") from None
     model.fc = torch.nn.Identity()  # what goes in comes out
-    return model.float().eval().requires_grad_(False)
+    return model.eval().requires_grad_(False)
 
 
 def inflate(state: dict, frames: int = 3) -> dict:

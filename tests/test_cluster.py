@@ -29,7 +29,14 @@ def ray():
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}
     import ray
 
-    ray.init("local", num_cpus=2, include_dashboard=False, logging_level="ERROR")
+    for attempt in range(4):  # it gives itself 30 seconds, too few on a busy machine
+        try:
+            ray.init("local", num_cpus=2, include_dashboard=False, logging_level="ERROR")
+            break
+        except Exception:
+            ray.shutdown()
+            if attempt == 3:
+                raise
     yield ray
     ray.shutdown()
 
