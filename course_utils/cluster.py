@@ -79,9 +79,10 @@ def encode_on_cluster(
     paths = path_list(paths)
     if not paths:
         return make_encoder().encode([])  # no rows, of the right width
-    # Workers are plain processes of this Python, and nobody is told about them.
-    for name in ("RAY_USAGE_STATS_ENABLED", "RAY_ENABLE_UV_RUN_RUNTIME_ENV"):
-        os.environ.setdefault(name, "0")
+    # Workers are plain processes of this Python, nobody is told about them, and they keep quiet.
+    quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}
+    for name, value in (quiet | {"RAY_BACKEND_LOG_LEVEL": "fatal"}).items():
+        os.environ.setdefault(name, value)
     try:
         import ray.data
     except ImportError as error:
