@@ -407,6 +407,46 @@ def test_neither_the_query_nor_what_is_left_out(search, library, tmp_path, monke
         assert "a day" not in {step.item.source for step in steps}
 
 
+@pytest.mark.parametrize("nothing", ["", [""], []])
+def test_leaving_out_an_empty_text_leaves_out_nothing(cached, library, tmp_path, nothing):
+    """Items without a source have an empty one, and are still found."""
+    search = UnifiedSearch(cached)
+    alone = Item(picture(tmp_path / "alone.png", 250), source="")
+    search.add([*library, alone])
+    found = search.search("picture 62", 50, leave_out=nothing)
+    assert "alone" in names(found["image"])
+    assert found == search.search("picture 62", 50)
+
+
+def test_an_own_file_comes_before_an_items_name_and_two_items_of_a_name_are_said(
+    cached, library, tmp_path, monkeypatch
+):
+    search = UnifiedSearch(cached)
+    other = Item(picture(tmp_path / "long.png", 250))
+    search.add([*library, other])
+    with pytest.raises(KeyError, match="long"):
+        search.search("long")
+    monkeypatch.chdir(tmp_path)
+    assert search.item("picture 62") == named(library, "picture 62")
+    own = picture(tmp_path / "picture 62", 62)
+    assert search.item("picture 62").path == Path(own.name)
+
+
+def test_a_films_damaged_sound_is_said_and_a_missing_one_is_not(cached, library, capsys):
+    def damaged(path):
+        raise MediaError(path, "has sound, but it is damaged", "save it again")
+
+    search = UnifiedSearch(cached)
+    search.add(library)
+    assert capsys.readouterr().out == ""  # the film `mute` is no fault
+    search.encoders["audio"].encoder.one = damaged
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search.encoders["audio"], "folder", library.paths[0].parent / "fresh")
+        assert len(search.add([named(library, "two")])) == 1
+    assert "Added without its sound" in capsys.readouterr().out
+    assert search.store.count("audio", kind="video") == 4
+
+
 def test_a_silent_film_is_found_by_its_pictures(search, tmp_path):
     assert search.store.count("audio", kind="video") == 5
     query = picture(tmp_path / "seen.png", 126)  # the second key frame, at 1.5 s
@@ -625,9 +665,6 @@ def test_an_item_by_its_id_name_or_path(search, library, monkeypatch):
     monkeypatch.setenv("HOME", str(library.paths[0].parent))
     monkeypatch.setenv("USERPROFILE", str(library.paths[0].parent))
     assert search.item("~/long.mp4") == named(library, "long")
-
-
-# ---- an earlier day ----
 
 
 # ---- what a cosine is worth ----
