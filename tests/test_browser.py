@@ -139,6 +139,7 @@ def test_a_click_and_the_keyboard_alone(page, boxes):
 
 def test_more_and_less_like_this(page, boxes):
     gallery, said = boxes[0], boxes[0].get_by_role("status").last
+    page.wait_for_timeout(2000)  # the last cards of the test before may still be on their way
     before = cards(gallery).locator(".cg-name").all_inner_texts()
     cards(gallery).nth(3).get_by_role("button", name="More", exact=True).click()
     expect(said).to_contain_text("moved by 1 liked and 0 disliked")

@@ -64,10 +64,9 @@ def test_a_picture_without_a_description_says_so(tmp_path):
 @each_notebook
 def test_slides_carry_the_instructors_notes(path):
     deck = exported(path, "slides")
-    notes = (ROOT / "notebooks" / "INSTRUCTORS.md").read_text(encoding="utf-8")
     assert deck.count('<aside class="notes">') == len(parts(load(path).cells))
-    assert "common mistakes" in deck and "common mistakes" in notes
-    assert "common mistakes" not in exported(path, "course")
+    assert "common mistakes" in deck.lower()
+    assert "common mistakes" not in exported(path, "course").lower()
 
 
 @each_notebook

@@ -82,7 +82,7 @@ def test_a_newcomer_without_internet_runs_it(path, tmp_path, memory, capsys):
         said = page.locator(".jp-OutputArea-output").first.inner_text()
         if "03" not in path.name:  # sounds need no weights
             assert "offline checkpoint" in said and "could not be reached" in said
-        box = page.locator(".cg-root:visible").first
+        box = page.locator(".cg-root:visible:has(.cg-query)").first
         asked = box.locator(".cg-query .cg-label").inner_text()
         box.locator(".cg-card:not(.cg-query):visible .cg-label").first.click(force=True)
         page.wait_for_function(

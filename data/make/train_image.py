@@ -113,6 +113,8 @@ def crops_of(folders: list[torch.Tensor], shares: list[float], batch: int, side:
     counts = torch.tensor(shares, dtype=torch.float).multinomial(batch, replacement=True)
     parts = []
     for pictures, n in zip(folders, counts.bincount(minlength=len(folders)).tolist(), strict=True):
+        if not n:  # none was drawn from this folder
+            continue
         chosen = pictures[torch.randint(len(pictures), (n,), device=pictures.device)]
         low = min(most, max(least, (FINEST / pictures.shape[-1]) ** 2))
         parts.append(random_crops(chosen, side, low, most))
