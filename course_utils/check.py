@@ -80,7 +80,7 @@ def database() -> str:
 
     with tempfile.TemporaryDirectory() as folder:
         uri = os.environ.get("MILVUS_URI") or f"{folder}/check.db"
-        with VectorStore(uri) as store:
+        with VectorStore(uri=uri) as store:
             store.spaces()
             return f"Milvus {'in a file' if uri.startswith(folder) else 'at ' + store.where}"
 
