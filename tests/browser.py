@@ -40,6 +40,7 @@ CHROMIUM_ARGS = [
 needs_chromium = pytest.mark.skipif(
     not CHROMIUM, reason="needs Chromium; on Debian: apt-get install chromium"
 )
+IDLE = ".jp-Notebook-ExecutionIndicator[data-status='idle']"
 SETTINGS = {
     # All cells stay in the page, also those out of sight, so that the test can find them.
     "notebook-extension/tracker": {"windowingMode": "none"},
@@ -133,7 +134,7 @@ def opened(server: Server, notebook: str, cells=None, seconds: int = 480, size=(
         page = browser.new_page(viewport={"width": size[0], "height": size[1]})
         page.route("**", lambda route: _local(route, urlparse(server.address).netloc))
         # Jupyter may ask something, such as when a save took long.
-        page.add_locator_handler(page.locator(".jp-Dialog"), _close)
+        page.add_locator_handler(page.locator(".jp-Dialog"), _close, no_wait_after=True)
         page.goto(f"{server.address}/{where}/notebooks/{notebook}?{query}")
         run_all(page, seconds)
         yield page
@@ -155,15 +156,18 @@ def run_all(page, seconds: int = 480) -> None:
     """Choose Run, Run All Cells, until a cell says that it runs, and wait for the last one."""
     from playwright.sync_api import TimeoutError
 
-    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=120_000)
+    page.wait_for_selector(IDLE, timeout=120_000)
     for _ in range(4):  # a slow page misses a click
-        page.get_by_text("Run", exact=True).first.click()
-        page.get_by_text("Run All Cells", exact=True).first.click()
         with contextlib.suppress(TimeoutError):
+            page.get_by_text("Run", exact=True).first.click(timeout=20_000)
+            page.get_by_text("Run All Cells", exact=True).first.click(timeout=20_000)
             running = f"() => {PROMPTS}.some(prompt => /[*\\d]/.test(prompt.innerText))"
             page.wait_for_function(running, timeout=15_000)
             break
         page.keyboard.press("Escape")
+        if page.locator(".jp-Dialog").count():  # a question that no answer closes
+            page.reload()
+            page.wait_for_selector(IDLE, timeout=120_000)
     else:
         pytest.fail("Jupyter runs no cell")
     done = f"() => {PROMPTS}.every(prompt => !prompt.innerText.includes('*'))"
