@@ -38,7 +38,7 @@ BESIDE = {
 INTERFACE, MODELS = {"figures", "players", "boxes", "recorder"}, {"encoders", "audio", "weights"}
 PACKAGE = ROOT / "course_utils"
 # On the way to 4,000 and 5,500: these numbers may only become smaller.
-MOST_LINES, MOST_TEST_LINES = 6_725, 8_300
+MOST_LINES, MOST_TEST_LINES = 6_725, 8_279
 
 
 def imports(room: str) -> set[str]:
