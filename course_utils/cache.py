@@ -8,15 +8,11 @@ encoded anew, and another encoder's vectors are never mixed in.
 from __future__ import annotations
 
 import hashlib
-import io
-import stat
-import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from types import CodeType, FunctionType, MethodType
+from types import CodeType, FunctionType
 from uuid import uuid4
 
 import numpy as np
@@ -24,12 +20,7 @@ import numpy as np
 from course_utils.media import MediaError, one_error
 from course_utils.session import cache_folder, progress
 
-SETTLED = 2  # seconds: a file changed more recently may change again within its time stamp
-CHECKSUM = 16  # bytes, before the array in each record
-REMEMBERED = 10_000  # records that the process remembers where they cannot be written
-
-_hashes: dict[tuple, str] = {}  # content hashes, for as long as the process runs
-_unwritten: dict[Path, np.ndarray] = {}
+_unwritten: dict[Path, np.ndarray] = {}  # what could not be written, while the process runs
 
 
 def path_list(paths: Sequence[str | Path]) -> list:
@@ -91,50 +82,24 @@ class Encoder:
         return catalog.without(problems), vectors
 
 
-def content_hash(path: str | Path) -> str:
-    """Return the SHA-256 of a file's content, 64 hexadecimal digits.
-
-    Within a process a file is read again only if its size or one of its dates has changed. A file
-    that cannot be read, or is not an ordinary one, is an OSError.
-    """
-    path = Path(path).absolute()
-    before = path.stat()
-    if not stat.S_ISREG(before.st_mode):
-        raise OSError(f"{str(path)!r} is not an ordinary file")
-    key = (path, before.st_ino, before.st_size, before.st_mtime_ns, before.st_ctime_ns)
-    if key not in _hashes:
-        sha256 = hashlib.sha256()
-        with path.open("rb", buffering=0) as file:
-            while block := file.read(1 << 20):
-                sha256.update(block)
-        if time.time() - before.st_mtime <= SETTLED:
-            return sha256.hexdigest()
-        _hashes[key] = sha256.hexdigest()
-    return _hashes[key]
-
-
 class EmbeddingCache(Encoder):
     """An encoder that remembers: it is used like the encoder it is made from.
 
     What it does not do itself (`dim`, `feature_map`, ...) is the encoder's. Several kernels may use
-    it at once. Each file has a record that appears whole or not at all; a damaged one is made anew.
-    If the program is killed, the batch in work is lost, never more. Where nothing can be written,
-    vectors are remembered for as long as the process runs.
+    it at once: a file's record appears whole or not at all, and a damaged one is made anew. Where
+    nothing can be written, vectors are remembered for as long as the process runs.
 
     Attributes:
         encoder: the encoder that vectors come from.
-        computed: how many files it has encoded since this object was made.
-        reused: how many files' vectors were already there.
+        computed, reused: how many files it has encoded, and how many it knew, since it was made.
 
     Introduced in notebook 4.
     """
 
     def __init__(self, encoder: Encoder, folder: str | Path | None = None):
         """Wrap an encoder; its vectors are kept in `folder`, or else in `cache_folder()`."""
-        self.encoder = encoder
-        self.folder = Path(folder) if folder else cache_folder()
+        self.encoder, self.folder = encoder, Path(folder or cache_folder())
         self.computed = self.reused = 0
-        self._told = False
 
     def __getattr__(self, name: str):
         if name == "encoder" or name.startswith("__"):  # while it is being copied or unpickled
@@ -167,115 +132,90 @@ class EmbeddingCache(Encoder):
             paths: the files, or a Catalog.
             recipe: what `compute` does, in words.
             compute: makes the vectors of one file, (m, d), with this encoder.
-            problems: as in `encode`, and so are the errors.
+            problems: as in `encode`.
         """
 
         def one_by_one(files: list) -> Iterator[np.ndarray | MediaError]:
             for file in progress(files, self.encoder):
                 try:
-                    yield np.asarray(compute(Path(file)))
+                    yield compute(Path(file))
                 except MediaError as error:
                     yield error
 
-        recipe = f"{recipe}|{_described(compute, compute)}"
+        recipe = f"{recipe}|{_described(compute)}"
         return all_tried(self._gather(path_list(paths), recipe, one_by_one), problems)
 
     def _gather(self, paths: list, recipe: str, compute) -> list[np.ndarray | MediaError]:
-        """Read what is kept and compute the rest; copies of a file are computed once."""
-        keys = [_content(path) or f"unreadable {number}" for number, path in enumerate(paths)]
-        places = {key: self._place(recipe, key) for key in keys}
-        found = {key: _read(place) for key, place in places.items()}
-        self.reused += sum(found[key] is not None for key in keys)
-        missing = {key: path for key, path in zip(keys, paths, strict=True) if found[key] is None}
-        copies = Counter(keys)
-        results = compute(list(missing.values())) if missing else ()
-        for (key, path), result in zip(missing.items(), results, strict=True):
-            found[key] = result
+        """Read what is kept; compute the rest and keep it, too."""
+        places = [self._place(recipe, path) for path in paths]
+        found: list = [_read(place) for place in places]
+        missing = [i for i, vectors in enumerate(found) if vectors is None]
+        self.reused += len(paths) - len(missing)
+        results = compute([paths[i] for i in missing]) if missing else ()
+        for i, result in zip(missing, results, strict=True):
+            found[i] = result
             if not isinstance(result, MediaError):
-                found[key] = np.atleast_2d(np.asarray(result, dtype=np.float32))
+                found[i] = np.atleast_2d(np.asarray(result, dtype=np.float32))
                 self.computed += 1
-                self.reused += copies[key] - 1
-                if _content(path) == key:  # else it was changed while it was being encoded
-                    self._write(places[key], found[key])
-        return [
-            type(found[key])(path, found[key].problem, found[key].remedy)
-            if isinstance(found[key], MediaError)
-            else found[key]
-            for key, path in zip(keys, paths, strict=True)
-        ]
+                if self._place(recipe, paths[i]) == places[i]:  # else the file has just changed
+                    self._write(places[i], found[i])
+        return found
 
-    def _place(self, recipe: str, key: str) -> Path:
-        """Return where a record is kept; folders of a few hundred files stay quick to list."""
-        parts = repr((self.encoder.fingerprint, recipe, key))
-        name = hashlib.sha256(parts.encode()).hexdigest()
-        return self.folder / "course_embeddings" / name[:2] / f"{name}.vectors"
+    def _place(self, recipe: str, path: str | Path) -> Path:
+        """Return where a file's record is kept, whatever the file is called."""
+        content = hashlib.sha256()
+        with suppress(OSError):  # the encoder will say what is wrong with it
+            if Path(path).is_file():  # reading a pipe might never end
+                with Path(path).open("rb") as file:
+                    while block := file.read(1 << 20):
+                        content.update(block)
+        key = repr((self.encoder.fingerprint, recipe, content.hexdigest()))
+        name = hashlib.sha256(key.encode()).hexdigest()
+        return self.folder / "course_embeddings" / name[:2] / f"{name}.npz"
 
-    def _write(self, place: Path, array: np.ndarray) -> None:
+    def _write(self, place: Path, vectors: np.ndarray) -> None:
         """Keep a record: first under a name of its own, then moved to its place at once."""
-        content, part = io.BytesIO(), place.with_name(f"{uuid4().hex}.part")
-        np.save(content, array, allow_pickle=False)
+        part = place.with_name(f"{uuid4().hex}.part")
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(_checksum(place, content.getvalue()) + content.getvalue())
+            with part.open("wb") as file:
+                np.savez(file, **{place.stem: vectors})
             part.replace(place)  # from one moment to the next, and whole
         except OSError as error:
             with suppress(OSError):
                 part.unlink()
-            _unwritten[place] = array
-            if len(_unwritten) > REMEMBERED:
-                del _unwritten[next(iter(_unwritten))]
-            if not self._told and not place.exists():  # it exists if another kernel was faster
-                print(
-                    f"Vectors cannot be kept in {str(self.folder)!r} ({error.strerror}) and will "
-                    "be computed again next time; COURSE_CACHE_DIR can name another folder."
-                )
-                self._told = True
-
-
-def _content(path: str | Path) -> str:
-    try:
-        return content_hash(path)
-    except (OSError, ValueError):  # ValueError: a name with a null character
-        return ""
-
-
-def _checksum(place: Path, content: bytes) -> bytes:
-    """Return what shows damage, and a record that lies in another's place."""
-    return hashlib.blake2b(place.name.encode() + content, digest_size=CHECKSUM).digest()
+            if not _unwritten:
+                said = f"Vectors cannot be kept in {str(self.folder)!r} ({error.strerror}) and will"
+                print(f"{said} be computed again next time; COURSE_CACHE_DIR names another folder.")
+            _unwritten[place] = vectors
 
 
 def _read(place: Path) -> np.ndarray | None:
-    """Return a record's vectors, or None if there is no sound one."""
-    if place in _unwritten:
-        return _unwritten[place]
+    """Return a record's vectors, or None if there is no sound one: npz files have checksums."""
     try:
-        record = place.read_bytes()
-    except OSError:
-        return None
-    if record[:CHECKSUM] != _checksum(place, record[CHECKSUM:]):
-        return None
-    return np.load(io.BytesIO(record[CHECKSUM:]), allow_pickle=False)
+        with np.load(place, allow_pickle=False) as record:
+            return record[place.stem]  # it is not there in a record that lies in another's place
+    except Exception:  # of many kinds, one for each way to be damaged
+        return _unwritten.get(place)
 
 
-def _described(value, top, seen: tuple = ()) -> str:
+def _described(value, seen: tuple = ()) -> str:
     """Say what a function's result depends on; functions of other modules stand by their names."""
-    if isinstance(value, MethodType):
-        value = value.__func__
+    value = getattr(value, "__func__", value)  # of a method
     if isinstance(value, partial):
         value = (value.func, value.args, *value.keywords.items())
-    if isinstance(value, FunctionType):
-        if value in seen or value.__module__ not in ("__main__", top.__module__):
-            return f"{value.__module__}.{value.__qualname__}"
-        named = [value.__globals__.get(name) for name in value.__code__.co_names]
-        cells = [cell.cell_contents for cell in value.__closure__ or ()]
-        seen, value = (*seen, value), (value.__code__, value.__defaults__, *cells, *named)
-    if isinstance(value, CodeType):
+    elif isinstance(value, CodeType):
         value = (value.co_code, value.co_names, *value.co_consts)
-    if isinstance(value, (tuple, frozenset)):
-        parts = [_described(part, top, seen) for part in value]
-        return repr(sorted(parts) if isinstance(value, frozenset) else parts)
+    elif isinstance(value, FunctionType) and value not in seen:
+        seen = (*seen, value)
+        if value.__module__ == seen[0].__module__:
+            cells = [cell.cell_contents for cell in value.__closure__ or ()]
+            named = [value.__globals__.get(name) for name in value.__code__.co_names]
+            value = (value.__code__, value.__defaults__, *cells, *named)
+    if isinstance(value, tuple):
+        return repr([_described(part, seen) for part in value])
     if isinstance(value, np.ndarray):
         return f"{value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
-    if value is None or isinstance(value, (bool, int, float, complex, str, bytes, Path)):
+    if isinstance(value, (type(None), int, float, complex, str, bytes, frozenset, Path)):
         return repr(value)
-    return f"{type(value).__name__} {getattr(value, 'fingerprint', '')}"
+    return " ".join(str(getattr(value, x, x)) for x in ("__class__", "__qualname__", "fingerprint"))
