@@ -13,7 +13,7 @@ from torch.nn.functional import normalize
 from torchvision.models import resnet18
 
 from course_utils.catalog import DATA
-from course_utils.weights import OFFLINE, inflate, load_weights
+from course_utils.weights import inflate, load_weights
 
 with pytest.MonkeyPatch.context() as patch:
     patch.syspath_prepend(DATA / "make")
@@ -193,7 +193,7 @@ def test_training_writes_a_video_checkpoint_that_loads(noise, tmp_path, monkeypa
     assert all(x.equal(load_file(out)[name].float()) for name, x in further.named_parameters())
     monkeypatch.setenv("COURSE_WEIGHTS_DIR", str(tmp_path))
     state = load_weights("r3d_18").state
-    begun = inflate(load_file(DATA / "weights" / OFFLINE["resnet18"][0]), frames=1)
+    begun = inflate(load_file(DATA / "weights" / "resnet18-course.safetensors"), frames=1)
     stem, deep = "stem.0.weight", "layer3.0.conv1.0.weight"
     assert torch.equal(state[stem][:, :, 1:2], begun[stem].half())
     assert not torch.equal(state[deep][:, :, 1:2], begun[deep].half())
