@@ -14,74 +14,34 @@ import numpy as np
 from course_utils.search import cosine_similarity, unit_length
 
 
-def precision_at_k(relevant: Sequence[bool], k: int = 5) -> float:
-    """Return which share of the first k results is relevant.
-
-    Args:
-        relevant: for each result, best first, whether it is what was looked for.
-        k: how many of them count; with fewer results than k, those that there are.
+@dataclass(frozen=True)
+class Evaluation:
+    """How well a collection is searched, over q queries.
 
     Source: Manning, Raghavan, Schuetze, Introduction to Information Retrieval (2008), ch. 8
     """
-    if k < 1:
-        raise ValueError(f"k is {k}; judge at least one result.")
-    first = np.asarray(relevant, dtype=bool)[:k]
-    if len(first) == 0:
-        raise ValueError("There are no results to judge.")
-    return float(first.mean())
 
-
-def average_precision(relevant: Sequence[bool]) -> float:
-    """Return the mean of the precisions at each relevant result, over a whole ranking.
-
-    1.0 means that all relevant items come first; 0.0 that there is none.
-
-    Source: as `precision_at_k`.
-    """
-    ranks = np.flatnonzero(np.asarray(relevant, dtype=bool)) + 1
-    return float(np.mean(np.arange(1, len(ranks) + 1) / ranks)) if len(ranks) else 0.0
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """How well a collection is searched, over many queries.
-
-    Attributes:
-        k: how many results were judged.
-        queries: positions of the queries, shape (q,).
-        labels: their labels, shape (q,).
-        sources: their sources, shape (q,).
-        precision: precision@k of each query, shape (q,).
-        average_precision: average precision of each query, shape (q,).
-    """
-
-    k: int
-    queries: np.ndarray
-    labels: np.ndarray
-    sources: np.ndarray
-    precision: np.ndarray
-    average_precision: np.ndarray
+    k: int  # how many results were judged
+    queries: np.ndarray  # positions of the queries, shape (q,)
+    labels: np.ndarray  # of the queries, shape (q,)
+    sources: np.ndarray  # of the queries, shape (q,)
+    precision: np.ndarray  # which share of each query's first k results is relevant, shape (q,)
+    mean_average_precision: float  # 1 if all relevant items always come first
 
     @property
     def mean(self) -> float:
         """Mean precision@k over the queries."""
         return float(self.precision.mean())
 
-    @property
-    def mean_average_precision(self) -> float:
-        """Mean average precision over the queries."""
-        return float(self.average_precision.mean())
-
     def interval(self) -> tuple[float, float]:
-        """Return the ends of a 95 % bootstrap interval of `mean`; see `Difference.of`."""
-        return bootstrap(self.precision, self.sources)
+        """Return the ends of a 95 % bootstrap interval of `mean`; NaN with a single source."""
+        found = Difference.of(self.precision, self.sources)
+        return found.low, found.high
 
     def by_label(self) -> dict[str, float]:
         """Return the mean precision@k of each label's queries."""
-        return {
-            str(label): float(self.precision[self.labels == label].mean())
-            for label in np.unique(self.labels)
-        }
+        every = np.unique(self.labels)
+        return {str(label): float(self.precision[self.labels == label].mean()) for label in every}
 
 
 def evaluate(
@@ -89,56 +49,53 @@ def evaluate(
     labels: Sequence[str],
     sources: Sequence[str],
     k: int = 5,
-    query_labels: str | Sequence[str] | None = None,
+    query_labels: Sequence[str] | None = None,
     query_vectors: np.ndarray | None = None,
 ) -> Evaluation:
     """Let every item be the query once and judge what is found among the others.
 
     Everything from the query's own source is left out: another view of the same object is easily
-    found and proves little.
+    found and proves little. Equal cosines keep the collection's order.
 
     Args:
         vectors: the collection, shape (n, d).
         labels: n labels; a result is relevant if its label is the query's.
         sources: n sources.
-        k: how many results to judge.
+        k: how many results to judge; of fewer, those that there are.
         query_labels: only items with these labels are queries (all items are still searched).
-        query_vectors: what to search with instead of the items' own vectors, shape (n, d), for
-            controls.
+        query_vectors: what to search with instead, shape (n, d), for controls.
 
     Raises:
-        ValueError: lengths differ, or nothing is left to search for some query.
+        ValueError: lengths differ, k is below 1, or nothing is left to search for some query.
 
     Introduced in notebook 1.
     """
     labels, sources = np.asarray(labels), np.asarray(sources)
-    if not len(vectors) == len(labels) == len(sources):
+    asking = vectors if query_vectors is None else query_vectors
+    lengths = [len(each) for each in (vectors, labels, sources, asking)]
+    if len(set(lengths)) > 1 or k < 1:
         raise ValueError(
-            f"There are {len(vectors)} vectors, {len(labels)} labels and {len(sources)} sources; "
-            "each vector needs one of each."
+            "There are {} vectors, {} labels, {} sources and {} query vectors; each item needs one "
+            "of each, and k, here {}, is at least 1.".format(*lengths, k)
         )
-    if query_vectors is not None and len(query_vectors) != len(vectors):
-        raise ValueError(
-            f"There are {len(query_vectors)} query vectors and {len(vectors)} items; "
-            "each item needs one."
-        )
-    queries = _queries(labels, query_labels)
-    scores = cosine_similarity(vectors if query_vectors is None else query_vectors, vectors)
-    precision, average = [], []
+    queries = np.flatnonzero(np.isin(labels, labels if query_labels is None else query_labels))
+    scores, precision, average = cosine_similarity(asking, vectors), [], []
     for query in queries:
-        others = _others(sources, query)
+        others = np.flatnonzero(sources != sources[query])
         ranking = others[np.argsort(-scores[query, others], kind="stable")]
         relevant = labels[ranking] == labels[query]
-        precision.append(precision_at_k(relevant, k))
-        average.append(average_precision(relevant))
-    return Evaluation(
-        k, queries, labels[queries], sources[queries], np.array(precision), np.array(average)
-    )
+        precision.append(relevant[:k].mean() if len(others) else np.nan)
+        ranks = np.flatnonzero(relevant) + 1
+        average.append(np.mean(np.arange(1, len(ranks) + 1) / ranks) if len(ranks) else 0.0)
+    if not len(queries) or np.isnan(precision).any():
+        raise ValueError("No item has one of these labels, or all items are of one source.")
+    by_query = labels[queries], sources[queries], np.array(precision)
+    return Evaluation(k, queries, *by_query, float(np.mean(average)))
 
 
 def chance(
     labels: Sequence[str],
-    query_labels: str | Sequence[str] | None = None,
+    query_labels: Sequence[str] | None = None,
     sources: Sequence[str] | None = None,
 ) -> float:
     """Return the precision that luck alone gives, exactly: the share of relevant items.
@@ -146,62 +103,16 @@ def chance(
     It is the expected precision@k of `evaluate`, for any k, if the labels are dealt to the items
     at random; with `sources`, if the items keep theirs and come in a random order.
 
-    Args: as `evaluate`; without `sources`, each item is a source of its own.
-
     Introduced in notebook 1.
     """
-    labels = np.asarray(labels)
-    sources = np.arange(len(labels)) if sources is None else np.asarray(sources)
-    queries = _queries(labels, query_labels)
-    return float(np.mean([(labels[_others(sources, q)] == labels[q]).mean() for q in queries]))
-
-
-def _queries(labels: np.ndarray, wanted: str | Sequence[str] | None) -> np.ndarray:
-    if wanted is None:
-        wanted = labels
-    queries = np.flatnonzero(np.isin(labels, [wanted] if isinstance(wanted, str) else list(wanted)))
-    if not len(queries):
-        raise ValueError("No item has one of these labels, so there is no query.")
-    return queries
-
-
-def _others(sources: np.ndarray, query: int) -> np.ndarray:
-    others = np.flatnonzero(sources != sources[query])
-    if not len(others):
-        raise ValueError(
-            f"All items are of the query's own source, {str(sources[query])!r}; there is nothing "
-            "to search, so add items of another."
-        )
-    return others
-
-
-def bootstrap(values: np.ndarray, sources: Sequence[str]) -> tuple[float, float]:
-    """Return the ends of a 95 % interval of the mean of values, shape (q,), drawing whole sources.
-
-    Pictures of one object are not independent, so objects are drawn, not pictures. With a single
-    source nothing can be said, and both ends are NaN.
-
-    Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), ch. 13
-    """
-    _, group = np.unique(sources, return_inverse=True)
-    sums, counts = np.bincount(group, values), np.bincount(group)
-    if len(sums) < 2:
-        return np.nan, np.nan
-    drawn = np.random.default_rng(0).integers(0, len(sums), (2000, len(sums)))
-    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return float(low), float(high)
+    sources = range(len(labels)) if sources is None else sources
+    alike = np.ones((len(labels), 1))  # in whatever order: all of them are judged
+    return evaluate(alike, labels, sources, len(labels), query_labels).mean
 
 
 @dataclass(frozen=True)
 class Difference:
-    """By how much one thing is better than another, and how sure that is.
-
-    Attributes:
-        mean: the mean difference.
-        low: where its 95 % bootstrap interval begins.
-        high: where it ends.
-    """
+    """By how much one thing is better than another: the mean and its 95 % bootstrap interval."""
 
     mean: float
     low: float
@@ -209,32 +120,28 @@ class Difference:
 
     @classmethod
     def of(cls, values: Sequence[float], sources: Sequence[str]) -> Difference:
-        """Judge paired differences, one for each query, shape (q,).
+        """Judge paired differences, one for each query, shape (q,), and the queries' sources.
 
-        Args:
-            values: what one thing gave for a query, less what the other gave for it.
-            sources: the queries' sources. Whole sources are drawn, since queries of one source
-                are not independent.
+        Pictures of one object are not independent, so objects are drawn, not pictures. With a
+        single source nothing can be said, and both ends are NaN.
+
+        Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), ch. 13
         """
-        values = np.asarray(values, dtype=float)
-        if values.shape != np.shape(sources) or values.ndim != 1 or not len(values):
-            raise ValueError(
-                f"There are differences of shape {values.shape} and sources of shape "
-                f"{np.shape(sources)}; give a list with one of each for every query."
-            )
-        return cls(float(values.mean()), *bootstrap(values, sources))
-
-    @property
-    def shown(self) -> bool:
-        """Whether the interval lies on one side of 0, so that a difference is shown."""
-        return self.low > 0 or self.high < 0
+        _, group = np.unique(sources, return_inverse=True)
+        sums, counts = np.bincount(group, values), np.bincount(group)
+        if len(sums) < 2:
+            return cls(float(np.mean(values)), np.nan, np.nan)
+        drawn = np.random.default_rng(0).integers(0, len(sums), (2000, len(sums)))
+        means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+        return cls(float(np.mean(values)), *map(float, np.quantile(means, [0.025, 0.975])))
 
     def __str__(self) -> str:
         mean, low, high = (f"{round(x, 2) + 0.0:.2f}" for x in (self.mean, self.low, self.high))
         if np.isnan(self.low):
             return f"{mean} (no interval: all queries are of one source)"
-        side = f"it lies {'above' if self.low > 0 else 'below'} 0"
-        words = side if self.shown else "it contains 0: no difference shown"
+        words = "it contains 0: no difference shown"
+        if self.low > 0 or self.high < 0:
+            words = f"it lies {'above' if self.low > 0 else 'below'} 0"
         return f"{mean} (95 % interval {low} to {high}; {words})"
 
 
@@ -242,57 +149,41 @@ def difference(a: Evaluation, b: Evaluation) -> Difference:
     """Return by how much the precision@k of `a` is higher than that of `b`, query by query.
 
     Two intervals that overlap say little: some queries are hard for everybody. Paired differences
-    take that out.
-
-    Raises:
-        ValueError: the two did not have the same queries and the same k.
+    take that out. ValueError if the two had other queries or another k.
 
     Introduced in notebook 1.
     """
-    same = np.array_equal(a.queries, b.queries) and np.array_equal(a.sources, b.sources)
-    if not same or a.k != b.k:
-        raise ValueError(
-            f"One has {len(a.queries)} queries at k = {a.k} and the other {len(b.queries)} at "
-            f"k = {b.k}; only the same queries at the same k make pairs."
-        )
+    if not np.array_equal(a.queries, b.queries) or a.k != b.k:
+        raise ValueError("Only two evaluations of the same queries at the same k make pairs.")
     return Difference.of(a.precision - b.precision, a.sources)
 
 
 class Percentiles:
     """What a cosine is worth in one collection: how it compares with pairs drawn at random.
 
-    Attributes:
-        scores: the cosines of all pairs of items from different sources, in ascending order.
+    `scores` are the cosines of all pairs of items from different sources, in ascending order.
 
     Introduced in notebook 1.
     """
 
     def __init__(self, vectors: np.ndarray, sources: Sequence[str] | None = None):
-        """Compare all pairs of the collection, shape (n, d), n at least 2."""
-        if len(vectors) < 2:
-            raise ValueError("One item makes no pair; percentiles need at least two.")
+        """Compare all pairs of the collection, shape (n, d), that are of different sources."""
         sources = np.arange(len(vectors)) if sources is None else np.asarray(sources)
-        first, second = np.triu_indices(len(vectors), 1)
-        different = sources[first] != sources[second]
-        if not different.any():
-            raise ValueError("All items are of one source, so there is no pair to compare with.")
-        self.scores = np.sort(cosine_similarity(vectors, vectors)[first, second][different])
+        pairs = np.triu(sources[:, None] != sources)
+        if not pairs.any():
+            raise ValueError("There is no pair of items of different sources to compare with.")
+        self.scores = np.sort(cosine_similarity(vectors, vectors)[pairs])
 
     @classmethod
     def of(cls, scores: np.ndarray) -> Percentiles:
         """Take the cosines of pairs that were drawn elsewhere, in any order and shape."""
-        if not np.size(scores):
-            raise ValueError("There are no pairs to compare with.")
         made = cls.__new__(cls)
-        made.scores = np.sort(np.ravel(scores))
+        made.scores = np.sort(scores, axis=None)
         return made
 
     def percentile(self, score: float) -> float:
-        """Return which percentage of random pairs has a lower cosine than `score`, 0 to 100.
-
-        Differences below a millionth are rounding: an item's own pair, computed in another way,
-        counts as equal.
-        """
+        """Return which percentage of random pairs has a lower cosine than `score`, 0 to 100."""
+        # Differences below a millionth are rounding: an item's own pair counts as equal.
         return float(100 * np.searchsorted(self.scores, score - 1e-6) / len(self.scores))
 
 
@@ -302,30 +193,21 @@ def above(percentile: float) -> str:
 
 
 def best_of(n: int) -> float:
-    """Return the percentile that the best of n random pairs reaches on average: 100 n / (n + 1).
-
-    So the best of 31 beats about 97 % of random pairs by luck alone.
+    """Return the percentile that the best of n random pairs reaches on average, by luck alone.
 
     Introduced in notebook 4.
     """
     return 100 * n / (n + 1)
 
 
-def center(vectors: np.ndarray, mean: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Take away what all items have in common, and make the rest unit length again.
+def center(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Take away the mean, which all items have in common, and make the rest unit length again.
 
-    Args:
-        vectors: shape (n, d) or (d,).
-        mean: the collection's mean, shape (d,); give it for queries from outside, so that they are
-            moved exactly as the collection was. None takes the mean of `vectors`.
-
-    Returns:
-        The centred vectors, shape (n, d), and the mean, shape (d,).
+    Returns the centred vectors, of the same shape (n, d), and the mean, shape (d,).
 
     Introduced in notebook 1.
     """
-    if mean is None:
-        mean = np.mean(vectors, axis=0)
+    mean = np.mean(vectors, axis=0)
     return unit_length(vectors - mean), mean
 
 
@@ -341,106 +223,53 @@ def hub_counts(vectors: np.ndarray, k: int = 5) -> np.ndarray:
         raise ValueError(f"k is {k}; ask for at least one result.")
     scores = cosine_similarity(vectors, vectors)
     np.fill_diagonal(scores, -np.inf)  # an item is last in its own list, and then left out
-    best = np.argsort(-scores, axis=1, kind="stable")[:, : min(k, len(scores) - 1)]
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :-1][:, :k]
     return np.bincount(best.ravel(), minlength=len(vectors))
 
 
-# An embedding is the mean of the vectors of 7 x 7 places. A cosine is a dot product, and the dot
-# product of a mean is the mean of the dot products. So a cosine splits into one contribution of
-# each place, and they add up to it: exactly, not by guessing.
-
-
-def contributions(
-    feature_map: np.ndarray, other: np.ndarray, mean: np.ndarray | None = None
-) -> np.ndarray:
-    """Split the cosine between a picture (or video) and another embedding into its places.
-
-    Args:
-        feature_map: the picture's vectors before averaging, shape (rows, columns, d); a video's
-            have clips and times before them.
-        other: the embedding that it is compared with, shape (d,).
-        mean: the collection's mean, shape (d,), to split the cosine of the two centred embeddings.
-
-    Returns:
-        The contributions, of the shape of `feature_map` without its last axis. Their sum is the
-        cosine. A contribution can be negative if embeddings can.
-
-    Raises:
-        ValueError: the dimensions differ or a vector is all zeros.
-
-    Introduced in notebook 1.
-    """
-    places = np.asarray(feature_map, dtype=np.float64)
-    if places.shape[-1] != np.shape(other)[-1]:
-        raise ValueError(
-            f"The places have {places.shape[-1]} numbers each, the other embedding "
-            f"{np.shape(other)[-1]}; both must come from one encoder."
-        )
-    axes, count = tuple(range(places.ndim - 1)), np.prod(places.shape[:-1])
-    embedding, other = unit_length(places.mean(axis=axes)), unit_length(other)
-    places = places / np.linalg.norm(places.mean(axis=axes))  # whose mean is the embedding
-    if mean is not None:
-        places, embedding, other = places - mean, embedding - mean, unit_length(other - mean)
-    unit_length(embedding)  # says so if nothing is left of it
-    return places @ other / (count * np.linalg.norm(embedding))
-
-
-def explain_images(
-    encoder, query, match, mean: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray, float]:
+def explain_images(encoder, query, match, mean=None) -> tuple[np.ndarray, np.ndarray, float]:
     """Split the cosine of two picture files into contributions of the places of each.
 
-    Args:
-        encoder: an `ImageEncoder`.
-        query: a picture file.
-        match: another one.
-        mean: the collection's mean, to split the cosine of the centred embeddings.
-
-    Returns:
-        The query's contributions (7, 7), the match's (7, 7), and the cosine, to which each of the
-        two adds up.
+    `encoder` is an `ImageEncoder`; with `mean`, the collection's, shape (d,), the cosine of the
+    centred embeddings is split. Returns the query's contributions (7, 7), the match's, and the
+    cosine, to which each of the two adds up.
 
     Introduced in notebook 1.
     """
     return _explain(encoder.feature_map([query, match]), mean)
 
 
-def explain_videos(
-    encoder, query, match, mean: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """Split the cosine of two video files into contributions of the times and places of each.
-
-    Args: as `explain_images`, with a `VideoEncoder` and video files.
-
-    Returns:
-        The query's contributions (clips, times, rows, columns), the match's, and the cosine, to
-        which each of the two adds up.
+def explain_videos(encoder, query, match) -> tuple[np.ndarray, np.ndarray, float]:
+    """Split a cosine as `explain_images` does, of two films: (clips, times, rows, columns).
 
     Introduced in notebook 2.
     """
-    return _explain([encoder.feature_map(path) for path in (query, match)], mean)
+    return _explain([encoder.feature_map(path) for path in (query, match)])
 
 
-def _explain(maps, mean) -> tuple[np.ndarray, np.ndarray, float]:
-    first, second = (one.mean(axis=tuple(range(one.ndim - 1)), dtype=np.float64) for one in maps)
-    parts = contributions(maps[0], second, mean), contributions(maps[1], first, mean)
-    return *parts, float(parts[0].sum())
+def _explain(maps, mean=None) -> tuple[np.ndarray, np.ndarray, float]:
+    """Split a cosine into what each place, a vector of maps of shape (..., d), adds to it.
+
+    An embedding is the mean of its places, and the dot product of a mean is the mean of the dot
+    products. So the contributions add up to the cosine: exactly, not by guessing.
+    """
+    mean, places, embeddings = 0.0 if mean is None else mean, [], []
+    for each in (np.asarray(each, dtype=np.float64) for each in maps):
+        average = each.mean(axis=tuple(range(each.ndim - 1)))
+        moved = unit_length(average) - mean
+        embeddings.append(unit_length(moved))
+        whole = each[..., 0].size * np.linalg.norm(moved)
+        places.append((each / np.linalg.norm(average) - mean) / whole)  # they add up to it
+    (first, second), (query, match) = places, embeddings
+    return first @ match, second @ query, float(query @ match)
 
 
 def explain_sounds(encoder, query, match) -> tuple[np.ndarray, np.ndarray, float]:
     """Split the cosine of two sound files into contributions of the match's bands and frames.
 
-    A vector that is a mean over time is a sum of what each band adds in each frame; so its cosine
-    with another vector is a sum, too: one contribution of each band in each frame.
-
-    Args:
-        encoder: an `AudioEncoder` whose recipe is a mean over time.
-        query: a sound file.
-        match: another one.
-
-    Returns:
-        The match's contributions (bands, frames), those of its pitch numbers (3,) or (0,), and the
-        cosine, to which all of them add up.
+    `encoder` is an `AudioEncoder` whose recipe is a mean over time. Returns the match's
+    contributions (bands, frames), those of its pitch numbers (3,) or (0,), and the cosine, to
+    which all of them add up.
 
     Introduced in notebook 3.
     """
