@@ -6,22 +6,22 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
-from course_utils.media import ADDED, FORMATS, WORDS, MediaError, displayable, moves
+from course_utils.media import FORMATS, WORDS, MediaError, displayable, moves
 from course_utils.session import DATA
 
 # What systems put into people's folders: thumbnails, deleted files, notes of their own.
 SYSTEM = re.compile(
-    r"\.|(@eadir|[#@]recycle|\$recycle\.bin|__macosx|lost\+found|system volume information"
-    r"|thumbs\.db|desktop\.ini)$",
+    r"\.|@eadir|[#@]recycle|\$recycle\.bin|__macosx|lost\+found|system vol|thumbs\.db|desktop\.ini",
     re.I,
 )
 
@@ -30,34 +30,22 @@ SYSTEM = re.compile(
 class Item:
     """One media file and what is known of it: a row of data/catalog.csv.
 
-    Attributes:
-        path: the file.
-        kind: what it is: `image`, `video` or `audio`.
-        label: what it shows, in a word: `pen`, `cup`, ...
-        role: `item` (the collection), `both` (belongs to two classes), `near-duplicate` (an edited
-            copy of an item), `control` (made to test the search, not to be found by it), `motion`
-            (an item's frames, held or reversed) or `extra` (for one lesson, such as a whisper).
-        source: where it comes from. Items of one source show the same object, so finding one with
-            the other proves little; measurements leave the query's whole source out.
-        setting: the background and light, where known.
-        tags: short notes, such as `hard`.
-        caption: a short title.
-        alt: one sentence for readers who cannot see the picture.
-        license: under what terms the file may be used.
-        made: how it was made.
+    The role is `item` (the collection), `both` (belongs to two classes), `near-duplicate` (an
+    edited copy of an item), `control` (made to test the search, not to be found by it), `motion`
+    (an item's frames, held or reversed) or `extra` (for one lesson, such as a whisper).
     """
 
     path: Path
-    kind: str = "image"
-    label: str = "unlabelled"
+    kind: str = "image"  # or `video` or `audio`
+    label: str = "unlabelled"  # what it shows, in a word: `pen`, `cup`, ...
     role: str = "item"
-    source: str = ""
-    setting: str = ""
-    tags: tuple[str, ...] = ()
+    source: str = ""  # items of one source show the same object: finding one by another is easy
+    setting: str = ""  # the background and light, where known
+    tags: tuple[str, ...] = ()  # short notes, such as `hard`
     caption: str = ""
-    alt: str = ""
+    alt: str = ""  # one sentence for readers who cannot see the picture
     license: str = ""
-    made: str = ""
+    made: str = ""  # how it was made
 
     @property
     def name(self) -> str:
@@ -87,39 +75,22 @@ class Catalog:
         """Read a catalog file; paths in it are relative to the file's folder.
 
         Raises:
-            FileNotFoundError: there is no such file.
-            ValueError: a column is missing, or a row names a file that is not there.
+            FileNotFoundError: the file is not there, or one that it names.
+            ValueError: a column is missing, or the file is not in UTF-8.
         """
-        file = Path(file)
-        if not file.is_file():
-            raise FileNotFoundError(
-                f"There is no catalog {str(file)!r}; is the whole project folder here?"
-            )
-        fields = list(Item.__dataclass_fields__)
-        items, there = [], {}
+        file, items = Path(file), []
+        text = file.read_bytes() if file.is_file() else b""
         try:
-            with file.open(encoding="utf-8-sig", newline="") as lines:  # Excel begins with a mark
-                header, *rows = list(csv.reader(lines)) or [[]]
-        except UnicodeDecodeError:
-            raise ValueError(f"{file.name} is not in UTF-8; save it as 'CSV UTF-8'.") from None
-        for row in filter(None, rows):
-            known = dict(zip(header, row, strict=False))
-            if missing := [name for name in fields if name not in known]:
-                raise ValueError(f"{file.name} lacks the column(s) {', '.join(missing)}.")
-            values = {name: known[name] for name in fields}
-            values["tags"] = tuple(tag for tag in values["tags"].split(";") if tag)
-            folder, _, name = values["path"].rpartition("/")
-            path = values["path"] = file.parent / values["path"]
-            if folder not in there:  # looked into once: asking for each file takes long
-                there[folder] = _names(path.parent)
-            if name not in there[folder] and not path.is_file():
-                raise ValueError(
-                    f"{file.name} names {str(path)!r}, which is not there; "
-                    "fetch the project's data/ folder again."
-                )
-            items.append(Item(**values))
-        if not items:
-            raise ValueError(f"{file.name} lists no files; fetch the project's data/ folder again.")
+            for row in csv.DictReader(io.StringIO(text.decode("utf-8-sig"), newline="")):
+                known = {field.name: row[field.name] or "" for field in fields(Item)}
+                known["path"] = file.parent / known["path"]
+                known["tags"] = tuple(filter(None, known["tags"].split(";")))
+                items.append(Item(**known))
+        except (UnicodeDecodeError, KeyError) as error:
+            words = "save it as 'CSV UTF-8' with the columns " + ", ".join(Item.__match_args__)
+            raise ValueError(f"{str(file)!r} cannot be read ({error}); {words}.") from None
+        if missing := [str(path) for path in (file, *cls(items).paths) if not path.is_file()]:
+            raise FileNotFoundError(f"{missing[0]!r} is missing; is the whole project folder here?")
         return cls(items)
 
     @classmethod
@@ -127,84 +98,59 @@ class Catalog:
         """List the pictures (videos, sounds) in a folder and its subfolders, in alphabetical order.
 
         A picture's label is the name of the subfolder it lies in (`my_photos/cats/tom.jpg` is a
-        `cats`), or `unlabelled` if it lies in the folder itself. Hidden files and what systems put
-        there are passed over, links to folders are not followed; one line counts what else is left
-        out, and why. GIFs and PNGs that move are videos.
-
-        Args:
-            folder: the folder; a leading `~` is your home.
-            kind: `image`, `video` or `audio`.
+        `cats`), or `unlabelled` if it lies in the folder itself; `kind` is `image`, `video` or
+        `audio`. What is hidden or put there by systems is passed over, links to folders are not
+        followed; one line counts what else is left out. GIFs and PNGs that move are videos.
 
         Raises:
-            FileNotFoundError: there is no such folder.
-            NotADirectoryError: it is a file.
-            ValueError: there are no pictures (videos, sounds) in it, or no such kind.
+            ValueError: there are no pictures (videos, sounds) in it, no such folder or kind.
         """
         if kind not in FORMATS:
             raise ValueError(f"kind is {kind!r}; it may be {', '.join(FORMATS)}.")
-        folder, what = Path(os.path.expanduser(folder)), f"{WORDS[kind]}s"  # noqa: PTH111
-        if folder.is_file():
-            raise NotADirectoryError(f"{str(folder)!r} is a file; name the folder it lies in.")
-        if not folder.is_dir():
-            raise FileNotFoundError(
-                f"There is no folder {str(folder)!r} (looked from {str(Path.cwd())!r}); "
-                f"make it and put some {what} in."
-            )
-        items, left, closed = [], Counter(), []
-        for here, folders, files in os.walk(folder, onerror=closed.append):
-            folders[:] = sorted(name for name in folders if not SYSTEM.match(name))
-            label = "unlabelled" if Path(here) == folder else displayable(Path(here).name)
-            for name in sorted(name for name in files if not SYSTEM.match(name)):
-                path, shown = Path(here, name), displayable(name)
-                found = _taken_for(path)
-                if found == kind:
-                    title = displayable(path.stem)
-                    items.append(
-                        Item(path, kind, label, source=str(path), caption=title, alt=shown)
-                    )
-                else:
-                    left[found] += 1
-        left["folder| without permission"] = len(closed)
-        words = ((WORDS.get(x, x).partition("|"), n) for x, n in sorted(left.items()) if n)
-        said = ", ".join(f"{n} {word}{'s' * (n > 1)}{rest}" for (word, _, rest), n in words)
+        folder, items, left = Path(folder).expanduser(), [], Counter()
+        for path in sorted(folder.rglob("*"), key=lambda path: (path.parent.parts, path.name)):
+            if path.is_dir() or any(map(SYSTEM.match, path.relative_to(folder).parts)):
+                continue
+            if (found := _taken_for(path)) != kind:
+                left[WORDS.get(found, found)] += 1
+                continue
+            label = "unlabelled" if path.parent == folder else displayable(path.parent.name)
+            words = {"caption": displayable(path.stem), "alt": displayable(path.name)}
+            items.append(Item(path, kind, label, source=str(path), **words))
+        said = ", ".join(f"{n} {word}{'s' * (n > 1)}" for word, n in sorted(left.items()))
         if not items:
             raise ValueError(
-                f"There are no {what} in {str(folder)!r}; it may hold files that end in "
-                f"{', '.join(FORMATS[kind])}." + (f" It holds {said}." if said else "")
+                f"There are no {WORDS[kind]}s in {str(folder.absolute())!r} ({said or 'nothing'} "
+                f"there); put some in, files that end in {', '.join(FORMATS[kind])}."
             )
         if said:
             print(f"Left out: {said}.")
         return cls(items)
 
     def select(self, **wanted: str | Iterable[str]) -> Catalog:
-        """Return the items whose attributes are as wanted.
+        """Return the items whose attributes are as wanted; ValueError if there are none.
 
         Args:
             wanted: attribute=value or attribute=[values], such as `label=["pen", "cup"]`; for
                 `tags`, one tag that the item must have.
-
-        Raises:
-            ValueError: no item is like that; the message says which values there are.
         """
         items = self.items
         for attribute, values in wanted.items():
-            values = {values} if isinstance(values, str) else {str(value) for value in values}
-            kept = [i for i in items if values & _values(i, attribute)]
-            if not kept:
-                there = sorted(set().union(*(_values(i, attribute) for i in items)))
-                raise ValueError(
-                    f"No item has {attribute} {sorted(values)}; there are: {', '.join(there)}."
-                )
-            items = kept
+            values = {values} if isinstance(values, str) else set(map(str, values))
+            has = [getattr(item, attribute) for item in items]
+            has = [set(value) if isinstance(value, tuple) else {str(value)} for value in has]
+            items = [item for item, mine in zip(items, has, strict=True) if mine & values]
+            if not items:
+                there = ", ".join(sorted(set().union(*has)))
+                raise ValueError(f"No item has {attribute} {sorted(values)}; there are: {there}.")
         return Catalog(items)
 
     def without(self, problems: Iterable[MediaError]) -> Catalog:
         """Return the items whose files are not among the problems; print each of those."""
-        bad = set()
-        for problem in problems:
+        bad = {problem.path: problem for problem in problems}
+        for problem in bad.values():
             print(f"Left out: {problem}")
-            bad.add(problem.path)
-        return Catalog([item for item in self.items if item.path not in bad])
+        return Catalog(item for item in self.items if item.path not in bad)
 
     def find(self, name: str | Path) -> int:
         """Return the position of an item.
@@ -213,27 +159,18 @@ class Catalog:
             name: the path of its file, or the file's name, with or without suffix and folder.
 
         Raises:
-            KeyError: there is no such item, or several; the message shows their folders.
+            KeyError: there is no such item, or several.
         """
         path, places = Path(name), {}
-        if os.path.isfile(path):  # noqa: PTH113 (it answers for names that cannot be paths, too)
-            own = item_id(path)
-            for position, item in enumerate(self.items):
-                if item.path.name == path.name and item_id(item.path) == own:
-                    return position
-            raise KeyError(f"The file {str(path)!r} is not an item of this catalog.")
-        folder = path.parent.parts
+        own = os.path.isfile(path) and item_id(path)  # noqa: PTH113 (takes what is no path, too)
         for position, item in enumerate(self.items):
-            named = path.name in (item.name, item.path.name, item.path.stem)
-            if named and (not folder or item.path.parts[-len(folder) - 1 : -1] == folder):
+            names, folders = (item.name, item.path.name, item.path.stem), path.parent.parts
+            same = path.name in names and item.path.parts[-len(folders) - 1 : -1] == folders
+            if item_id(item.path) == own if own else same:
                 places.setdefault(item.path, position)
-        if len(places) > 1:
-            raise KeyError(
-                f"{len(places)} items are named {str(name)!r}: "
-                f"{', '.join(repr(str(place)) for place in places)}; say which, with its folder."
-            )
-        if not places:
-            raise KeyError(f"No item is named {str(name)!r}.")
+        if len(places) != 1:
+            found = f"{len(places)} items are" if places else "No item is"
+            raise KeyError(f"{found} named {str(name)!r}; give the name of one, with its folder.")
         return next(iter(places.values()))
 
     @property
@@ -264,33 +201,18 @@ class Catalog:
         return Catalog([self.items[i] for i in np.arange(len(self))[position]])
 
     def __repr__(self) -> str:
-        labels, counts = np.unique(self.labels, return_counts=True)
-        parts = ", ".join(f"{count} {label}" for label, count in zip(labels, counts, strict=True))
+        counts = Counter(sorted(self.labels.tolist()))
+        parts = ", ".join(f"{count} {label}" for label, count in counts.items())
         return f"Catalog of {len(self)} items: {parts}"
 
 
-def _values(item: Item, attribute: str) -> set[str]:
-    value = getattr(item, attribute)
-    return set(value) if isinstance(value, tuple) else {str(value)}
-
-
-def _names(folder: Path) -> set[str]:
-    try:
-        return {entry.name for entry in os.scandir(folder)}
-    except OSError:
-        return set()
-
-
 def _taken_for(path: Path) -> str:
-    """Return what a folder's file is taken for: a kind, or in a word why it is left out."""
+    """Return what a folder's file is taken for: a kind, or what it is called by its suffix."""
     suffix = path.suffix.lower()
-    for kind, suffixes in FORMATS.items():
-        if suffix in suffixes:
-            return "video" if suffix in (".gif", ".png", ".apng") and moves(path) else kind
-    for name, (_, _, package, suffixes, _) in ADDED.items():
-        if suffix in suffixes.split():
-            return f"{name} photo| (save as JPEG, or install {package})"
-    return "other file"
+    if suffix in (".gif", ".png", ".apng") and moves(path):
+        return "video"
+    kinds = (kind for kind, suffixes in FORMATS.items() if suffix in suffixes)
+    return next(kinds, f"{displayable(suffix)} file".strip())
 
 
 def item_id(path: str | Path) -> str:
@@ -302,6 +224,4 @@ def item_id(path: str | Path) -> str:
     path = Path(path)
     path, data = Path(os.path.realpath(path.parent), path.name), os.path.realpath(DATA)
     name = path.relative_to(data).as_posix() if path.is_relative_to(data) else path.as_posix()
-    return name.encode(
-        "utf-8", "backslashreplace"
-    ).decode()  # a name may hold bytes that are no text
+    return name.encode("utf-8", "backslashreplace").decode()  # a name may hold bytes, no text
