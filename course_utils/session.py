@@ -14,22 +14,16 @@ from importlib.metadata import version
 from pathlib import Path
 
 DATA = Path(__file__).resolve().parents[1] / "data"  # the course's own media
+CACHES = {"win32": "~/AppData/Local", "darwin": "~/Library/Caches"}  # elsewhere ~/.cache
 
 
 def cache_folder() -> Path:
-    """Return the folder in which the course keeps what it has computed.
-
-    It is COURSE_CACHE_DIR, or else a folder in the place where the operating system wants caches.
-    """
-    if chosen := os.environ.get("COURSE_CACHE_DIR"):
-        return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        place = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
-    elif sys.platform == "darwin":
-        place = "~/Library/Caches"
-    else:
-        place = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(place).expanduser() / "media-embeddings-course"
+    """Return the folder for what the course has computed: COURSE_CACHE_DIR, or the system's."""
+    place = os.environ.get("COURSE_CACHE_DIR")
+    if not place:
+        system = CACHES.get(sys.platform) or os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+        place = f"{system}/media-embeddings-course"
+    return Path(place).expanduser()
 
 
 def private_folder() -> Path:
@@ -53,18 +47,15 @@ def is_live() -> bool:
 
     Programs that run notebooks (nbconvert, nbval, papermill) tell the kernel that nobody can
     answer a question; JupyterLab, Notebook, VS Code and Colab tell it that somebody can.
-    COURSE_GALLERY=live or =static overrules this.
-
-    Raises:
-        ValueError: COURSE_GALLERY is something else.
+    COURSE_GALLERY=live or =static overrules this; ValueError if it is something else.
 
     Source: https://jupyter-client.readthedocs.io/en/stable/messaging.html#execute (allow_stdin)
     """
     wish = os.environ.get("COURSE_GALLERY", "").strip().lower() or "auto"
-    if wish in ("live", "static"):
-        return wish == "live"
-    if wish != "auto":
+    if wish not in ("auto", "live", "static"):
         raise ValueError(f"COURSE_GALLERY is {wish!r}; it may be auto, live or static.")
+    if wish != "auto":
+        return wish == "live"
     try:
         from IPython import get_ipython
 
@@ -74,23 +65,15 @@ def is_live() -> bool:
 
 
 def progress(paths: Iterable, encoder=True):
-    """Return `paths` with a progress bar, seen only where somebody looks and has to wait.
+    """Return `paths` with a tqdm bar, seen only where somebody looks and has to wait.
 
-    Args:
-        paths: what to go through; `with progress(paths) as bar` and `bar.update()` work, too.
-        encoder: an encoder, whose `progress` says whether a bar is wanted, or True or False.
+    `encoder` is True or False, or an encoder, whose `progress` says whether a bar is wanted.
     """
     from tqdm import tqdm
 
     wanted = encoder if isinstance(encoder, bool) else getattr(encoder, "progress", True)
-    return tqdm(
-        paths,
-        unit="file",
-        file=sys.stdout,
-        leave=False,
-        delay=1,
-        disable=not (wanted and is_live()),
-    )
+    hidden = not (wanted and is_live())
+    return tqdm(paths, unit="file", file=sys.stdout, leave=False, delay=1, disable=hidden)
 
 
 def report(*encoders) -> None:

@@ -22,15 +22,15 @@ WRONG = {  # a common mistake, and words of the answer to it
     "a crash": ("cosine", lambda a, b: a @ c, "NameError"),  # noqa: F821
     "a word": ("cosine", lambda a, b: "one", "is right"),
     "worst first": ("top_k", lambda q, v, k: np.argsort(v @ q)[:k], "worst matches come first"),
-    "all of them": ("top_k", lambda q, v, k: np.argsort(-(v @ q)), "how many positions"),
-    "another order": ("top_k", lambda q, v, k: np.argsort(-(v @ q))[:k][::-1], "the best 2"),
+    "all of them": ("top_k", lambda q, v, k: np.argsort(-(v @ q)), "The shape is"),
+    "another order": ("top_k", lambda q, v, k: np.argsort(-(v @ q))[:k][::-1], "is right"),
     "a count": ("precision", lambda f, w, k: f[:k].count(w), "divide it by k"),
     "all results": ("precision", lambda f, w, k: f.count(w) / len(f), "Only the first k"),
     "the edge": ("moments", lambda s, n: np.arange(n) * s / n, "its edge"),
     "parts": ("moments", lambda s, n: np.arange(n) + 0.5, "counts parts"),
-    "too many moments": ("moments", lambda s, n: np.arange(n + 1), "another number"),
+    "too many moments": ("moments", lambda s, n: np.arange(n + 1), "The shape is"),
     "blue first": ("clip", lambda f, m, d: ((f / 255 - m) / d).transpose(3, 0, 1, 2), "swapped"),
-    "time first": ("clip", lambda f, m, d: (f[..., ::-1] / 255 - m) / d, "colours come first"),
+    "time first": ("clip", lambda f, m, d: (f[..., ::-1] / 255 - m) / d, "The shape is"),
     "0 to 255": (
         "clip",
         lambda f, m, d: ((f[..., ::-1] - m) / d).transpose(3, 0, 1, 2),
@@ -40,7 +40,7 @@ WRONG = {  # a common mistake, and words of the answer to it
     "all pairs": ("movement", lambda v: 1 - pairs(v).mean(), "Only neighbours"),
     "natural logarithm": ("mel", lambda h: 2595 * np.log(1 + h / 700), "use np.log10"),
     "math on an array": ("mel", lambda h: 2595 * __import__("math").log10(1 + h / 700), "arrays"),
-    "over bands": ("collapse", lambda s: s.mean(axis=0), "axis=1"),
+    "over bands": ("collapse", lambda s: s.mean(axis=0), "The shape is"),
     "not unit": (
         "collapse",
         lambda s: ((s - s.mean()) / s.std()).mean(axis=1),
