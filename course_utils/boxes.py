@@ -7,26 +7,24 @@ nbconvert, slides, print); and as a table in a terminal. `Explore` gives it some
 
 from __future__ import annotations
 
-import filecmp
 import html
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from textwrap import shorten
-from time import perf_counter
+from textwrap import fill, shorten
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib.patches import Circle, Rectangle
+from PIL import ImageOps
 
 from course_utils.catalog import Catalog, Item
 from course_utils.evaluation import above
-from course_utils.figures import DARK, GREEN, VERMILION, Figure, label_color, new_figure
+from course_utils.figures import DARK, GREEN, VERMILION, Figure, label_color, new_figure, styled
 from course_utils.media import displayable
 from course_utils.players import media_html, small_picture
 from course_utils.recorder import Camera, Microphone, OwnFile
-from course_utils.search import best_first, cosine_similarity, rocchio
+from course_utils.search import cosine_similarity, rocchio
 from course_utils.session import is_live
 
 OFFERED = 500  # names that a field suggests
@@ -48,7 +46,6 @@ class Row(NamedTuple):
     cosine: float
     percentile: float | None = None  # which percentage of random pairs has a lower cosine
     note: str = ""  # more words, such as how it was found
-    paths: tuple[str, ...] = ()  # the note in full, a line each
     right: bool | None = None  # whether its label is the query's; None where that is not known
     mark: int = 0  # 1 liked, -1 disliked
 
@@ -61,6 +58,10 @@ class Row(NamedTuple):
     def share(self) -> float:
         """How long its bar is, 0 to 1: the percentile if there is one, else the cosine."""
         return max(0.0, self.cosine if self.percentile is None else self.percentile / 100)
+
+    def remarks(self) -> list[str]:
+        """Return what else there is to say of it: its mark, what it beats, its note."""
+        return [words for words in (MARKS.get(self.mark), self.beats, self.note) if words]
 
 
 class _Shown:
@@ -76,116 +77,78 @@ class _Shown:
         return self._widget
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        data, metadata = self._bundle()
+        still = self.picture()
+        words = {"text/plain": still}, {}
+        data, metadata = words if isinstance(still, str) else still._repr_mimebundle_()
         if is_live():
+            data.pop("text/html", None)
             view = {"version_major": 2, "version_minor": 0, "model_id": self.widget().model_id}
-            data = {mime: content for mime, content in data.items() if mime != "text/html"}
             data["application/vnd.jupyter.widget-view+json"] = view
         return data, metadata
 
 
-class Box(_Shown, ABC):
+class Box(_Shown):
     """A query (`query_item`) and columns of ranked cards.
 
-    A further kind of box says which `columns` there are, what a query is made of (`_ask`) and what
-    can be asked for (`_choices`); all the rest is here.
+    A further kind of box defines `columns`, which returns for each its name, its rows, best first,
+    and a note; and `_ask`, which returns the attributes that a query sets and changes nothing.
     """
 
     kinds: tuple[str, ...] = ()  # of files of one's own that may be the query
     verbs: Mapping[str, int] = {}  # what each card's buttons say, and the mark that they give
+    marks: Mapping[int, int] = {}  # which items were marked
+    labels: Sequence[str] = ()  # of the items to `choose` from; `label` is the one that is shown
+    label = None
 
-    def __init__(self, query, k: int, heading: str = "", large: bool = False):
-        """Ask the first query; `k` is how many rows a column has, at least 1."""
+    def __init__(self, query, k: int, heading: str, choose: Collection[Item]):
+        """Ask the first query, one of those to `choose` from; `k` is how many rows a column has."""
         if not isinstance(k, (int, np.integer)) or k < 1:
             raise ValueError(f"k is {k!r}; ask for at least one match.")
-        self.k, self.heading, self.large = int(k), heading, large
-        self.history: list[dict] = []  # earlier queries, each with all that was known of it
+        self.k, self.heading, self.choose = int(k), heading, choose
+        self.history: list[dict] = []  # what each step has changed, as it was before
         vars(self).update(self._ask(query))
 
-    @abstractmethod
-    def columns(self) -> dict[str, list[Row]]:
-        """Return the rows of each column, best first."""
-
-    @abstractmethod
-    def _ask(self, query) -> dict:
-        """Return the attributes that a query sets, `query_item` among them; change nothing."""
-
-    @abstractmethod
-    def _choices(self) -> Iterable[tuple[object, Item]]:
-        """Return what can be asked for, and the item that it stands for."""
-
-    def _notes(self, columns: dict[str, list[Row]]) -> dict[str, str]:
-        """Return what is said below each column's name."""
-        return {name: "" if rows else "nothing found" for name, rows in columns.items()}
-
-    def _said(self, columns: dict[str, list[Row]]) -> str:
-        """Return the sentence that says what is shown."""
-        rows = next(iter(columns.values()))
-        late = sum(row.rank > self.k for row in rows)
-        more = f", and {late} marked further down" if late else ""
-        return f"{len(rows) - late} matches for {self.query_item.title}{self._aside()}{more}"
-
     def _aside(self) -> str:
-        return ""  # what else there is to say of the query
-
-    def _controls(self, w) -> list:
-        return []  # further ones, made of ipywidgets `w`
+        marks = list(self.marks.values())
+        return f", moved by {marks.count(1)} liked and {marks.count(-1)} disliked" if marks else ""
 
     def text(self) -> str:
         """Return what is shown as a table in words."""
-        columns = self.columns()
-        notes = self._notes(columns)
         lines = [f"Query: {_named(self.query_item)}{self._aside()}"]
-        for name, rows in columns.items():
-            lines += ["", f"{name}: {notes[name]}".removesuffix(": ")] if name else []
+        for name, rows, note in self.columns():
+            lines += ["", f"{name}: {note}".removesuffix(": ")] if name else []
             lines += ["rank  cosine  item"] if rows else []
             for row in rows:
                 name = f"{SIGNS[row.right][0]} {_named(row.item)}".lstrip()
-                more = filter(None, (name, MARKS.get(row.mark), row.beats, row.note))
-                lines.append(f"{row.rank:4}  {row.cosine:6.2f}  {', '.join(more)}")
+                lines.append(
+                    f"{row.rank:4}  {row.cosine:6.2f}  {', '.join([name, *row.remarks()])}"
+                )
         return "\n".join(lines)
 
     __repr__ = text
 
+    @styled
     def picture(self) -> Figure:
-        """Return what is shown as a picture: one column in rows of five, several side by side."""
-        columns, top = self.columns(), 0.35 if self.heading else 0.0
-        notes, most, one = self._notes(columns), max(map(len, columns.values())), len(columns) == 1
-        if one:  # inches: a card's width, height and picture; then how many cards there are
-            wide, high, side, across, down = (
-                1.85,
-                2.62,
-                1.5,
-                min(5, max(1, most)) + 1,
-                -(-most // 5),
-            )
-        else:
-            wide, high, side, across, down = 3.5, 1.25, 1.1, len(columns), max(1, most) + 1.3
-        width, height = wide * across, high * max(1, down) + top
-        figure = new_figure(width, height)
-        figure.set_layout_engine("none")
-        axis = figure.add_axes((0, 0, 1, 1))
-        axis.axis("off")
-        axis.text(0, 0.05, self.heading, fontsize=13, va="top")
-        _draw(axis, 0, top, side, not one, self.query_item)
+        """Return what is shown as a picture: the query, and each column's cards in rows of five."""
+        columns = self.columns()
+        lines = [(x, i) for x in columns for i in range(0, max(1, len(x[1])), 5)]
+        across = 1 + min(5, max(1, *(len(rows) for _, rows, _ in columns)))
+        figure = new_figure(1.85 * across, 2.75 * len(lines) + 0.4 * bool(self.heading))
+        figure.suptitle(self.heading, x=0.01, ha="left", fontsize=13)
+        axes = figure.subplots(len(lines), across, squeeze=False)
+        for axis in axes.flat:
+            axis.set(xticks=[], yticks=[], frame_on=False)
+        _draw(axes[0, 0], self.query_item)
+        for ((name, rows, note), start), (_, *places) in zip(lines, axes, strict=True):
+            places[0].set_ylabel(f"{name}\n{note}".strip(), fontsize=9)
+            for axis, row in zip(places, rows[start:], strict=False):
+                _draw(axis, row.item, row)
         alt = [f"Query: {displayable(self.query_item.title)}{self._aside()}"]
-        for i, (name, rows) in enumerate(columns.items()):
-            if name:
-                left, right, y = wide * i, wide * (i + 0.95), top + 1.2 * high
-                axis.text(left, y - 0.12, name, fontsize=12, fontweight="bold", va="bottom")
-                axis.text(right, y - 0.12, notes[name], fontsize=9, va="bottom", ha="right")
-                axis.plot([left, right], [y - 0.07] * 2, color=DARK, linewidth=1)
-            for j, row in enumerate(rows):
-                x, y = (1 + j % 5, j // 5) if one else (i, j + 1.25)
-                _draw(axis, wide * x, top + high * y, side, not one, row.item, row)
+        for name, rows, _ in columns:
             said = [f"{x.rank}. {SIGNS[x.right][2]} {displayable(x.item.title)}" for x in rows]
             said = ", ".join(said).replace(".  ", ". ") or "none"
             alt.append(f"{name or 'Ranked matches'}: {said}")
-        axis.set(xlim=(-0.05, width), ylim=(height, -0.05), aspect="equal")
         return Figure.of(figure, f"{'. '.join(alt)}.", photo=True, text=self.text())
-
-    def _bundle(self) -> tuple[dict, dict]:
-        return self.picture()._repr_mimebundle_()
 
     def _build(self):
         import ipywidgets as w
@@ -193,126 +156,104 @@ class Box(_Shown, ABC):
         auto, grows = w.Layout(width="auto"), w.Layout(flex="1 1 240px", width="auto")
         look = {"ensure_option": False, "continuous_update": False, "layout": grows}
         self.field = w.Combobox(description="Query", placeholder="a name, then Enter", **look)
+        named = (x.name + (x.caption and f": {displayable(x.caption)}") for x in self.choose)
+        self.field.options = list(islice(named, OFFERED))
         self.field.observe(lambda change: self._typed(change["new"]), "value")
-        self._offer(self._choices())
-        most = max(self.k, min(MOST, len(list(islice(self._choices(), MOST + 1))) - 1))
+        most = max(self.k, min(MOST, len(self.choose) - 1))
         self.count = slider("How many", 1, most, 1, self.k)
         self.count.observe(lambda change: self._change(k=int(change["new"])), "value")
         self.back = w.Button(description="Back", icon="arrow-left", layout=auto)
         self.back.on_click(lambda _: self._change(**(self.history.pop() if self.history else {})))
-        self.bigger = w.ToggleButton(value=self.large, description="Large", layout=auto)
-        self.bigger.observe(lambda change: self._change(large=change["new"]), "value")
-        self.said, self.query_card, names = w.HTML(), w.HTML(), list(self.columns())
-        rows = [w.HBox([self.field, self.back, self.bigger])]
-        rows += [w.HBox([self.count, *self._controls(w)]), *self._own_files(w), self.said]
-        _styled(self.query_card, "cg-card", "cg-query")
-        self._cards = {name: [] for name in names}
-        self._headings, self._bodies = ({x: y() for x in names} for y in (w.HTML, w.Box))
-        parts = [w.VBox([self._headings[x], self._bodies[x]]) for x in names]
-        head = [w.HTML(f"<b>{html.escape(self.heading)}</b>")] if self.heading else []
-        controls = _styled(w.VBox(rows), "cg-controls")
-        head.append(_styled(w.Box([self.query_card, controls]), "cg-head"))
-        body = _styled(w.Box(parts), "cg-several" if len(names) > 1 else "cg-one")
-        return _styled(w.VBox([w.HTML(STYLE), *head, body]), "cg-root")
+        self.large = w.ToggleButton(description="Large", layout=auto)
+        self.large.observe(lambda change: _styled(root, "cg-large", on=change["new"]), "value")
+        self.said, self.query_card = w.HTML(), _styled(w.HTML(), "cg-card", "cg-query")
+        self._parts = [w.VBox([w.HTML(), w.Box()]) for _ in self.columns()]
+        labels = np.unique(self.labels).tolist()
+        choices = [("all labels", ""), *((label, label) for label in labels)]
+        menu = w.Dropdown(description="Show", options=choices)
+        menu.observe(lambda change: self._change(label=change["new"] or None), "value")
+        counts = [self.count, menu] if 1 < len(labels) <= 200 else [self.count]
+        rows = [w.HBox([self.field, self.back, self.large]), w.HBox(counts)]
+        rows += [*self._own_files(w), self.said]
+        head = w.Box([self.query_card, _styled(w.VBox(rows), "cg-controls")])
+        body = _styled(w.Box(self._parts), "cg-several" if len(self._parts) > 1 else "cg-one")
+        title = w.HTML(f"{STYLE}<b>{html.escape(self.heading)}</b>")
+        root = _styled(w.VBox([title, _styled(head, "cg-head"), body]), "cg-root")
+        return root
 
     def _own_files(self, w) -> list:
         """Return a button that unfolds ways to take a file of one's own, and what it unfolds."""
-        place, button = w.VBox(), w.ToggleButton(description="Your own file", icon="upload")
-        place.layout.display = "none"
+        ways = {"image": Camera(self._use), "audio": Microphone(self._use)}
+        ways["video"] = Camera(self._use, film=True)
+        made = [OwnFile(self._use, self.kinds or tuple(ways)), *(ways[kind] for kind in self.kinds)]
+        button, place = w.ToggleButton(description="Your own file", icon="upload"), w.VBox()
 
         def unfold(change) -> None:
-            place.layout.display = None if change["new"] else "none"
-            if not place.children:
-                made = [OwnFile(self._use, kinds=self.kinds)]
-                made += [Camera(self._use)] if "image" in self.kinds else []
-                made += [Camera(self._use, film=True)] if self.kinds == ("video",) else []
-                made += [Microphone(self._use)] if "audio" in self.kinds else []
-                place.children = [one.widget() for one in made]
+            place.children = [way.widget() for way in made if change["new"]]
 
         button.observe(unfold, "value")
         return [button, place] if self.kinds else []
 
-    def _new_card(self, name: str):
+    def _new_card(self, part: int, slot: int):
         """Return a card: its content, the button that covers it, and the buttons for marks."""
         import ipywidgets as w
 
-        slot, hit = len(self._cards[name]), _styled(w.Button(), "cg-hit")
-        hit.on_click(lambda _: self._go(self._shown[name][slot].key))
-        buttons = [w.Button() for _ in self.verbs]
-        for button, mark in zip(buttons, self.verbs.values(), strict=True):
-            button.on_click(lambda _, mark=mark: self._mark(self._shown[name][slot], mark))
-        marks = [_styled(w.HBox(buttons), "cg-marks")] if buttons else []
-        return _styled(w.Box([w.HTML(), hit, *marks]), "cg-card")
+        def button(act: Callable, **look):
+            made = w.Button(**look)
+            made.on_click(lambda _: self._try(act, self._shown[part][1][slot]))
+            return made
+
+        hit = _styled(button(lambda row: self._use(row.key)), "cg-hit")
+        marks = [button(partial(self._mark, x), description=verb) for verb, x in self.verbs.items()]
+        parts = [w.HTML(), hit, *([_styled(w.HBox(marks), "cg-marks")] if marks else [])]
+        return _styled(w.Box(parts), "cg-card")
 
     def _show(self) -> None:
         """Bring all widgets up to date; cards are changed in place, not made anew."""
-        self._shown = columns = self.columns()
-        notes = self._notes(columns)
-        self.back.disabled = not self.history
+        self._shown, self.back.disabled = self.columns(), not self.history
         self.query_card.value = _card_html(self.query_item)
-        (self._widget.add_class if self.large else self._widget.remove_class)("cg-large")
-        for name, rows in columns.items():
-            cards, title, note = self._cards[name], html.escape(name), html.escape(notes[name])
-            while len(cards) < len(rows):
-                cards.append(self._new_card(name))
-            self._bodies[name].children = cards[: len(rows)]
-            title = name and f'<div class="cg-column" role="heading" aria-level="3">{title}</div>'
-            self._headings[name].value = f'{title}<div class="cg-score">{note}</div>'
-            for card, row in zip(cards, rows, strict=False):
-                content, hit, *marks = card.children
-                content.value = _card_html(row.item, row)
-                hit.description = f"Use {displayable(row.item.name)} as query"
-                hit.tooltip = row.item.alt or row.item.name
-                buttons = marks[0].children if marks else ()
-                for button, (verb, mark) in zip(buttons, self.verbs.items(), strict=True):
-                    button.description = f"\u2713 {verb}" if row.mark == mark else verb
-                    button.tooltip = f"{verb} like {row.item.name}"
-        self._say(self._said(columns))
+        for i, (name, rows, note) in enumerate(self._shown):
+            name, note = html.escape(name), html.escape(note)
+            heading, body = self._parts[i].children
+            title = f'<div class="cg-column" role="heading" aria-level="3">{name}</div>'
+            heading.value = f'{name and title}<div class="cg-score">{note}</div>'
+            new = [self._new_card(i, slot) for slot in range(len(body.children), len(rows))]
+            body.children = (*body.children, *new)[: len(rows)]
+            for card, row in zip(body.children, rows, strict=True):
+                card.children[0].value = _card_html(row.item, row)
+                card.children[1].description = f"Use {row.item.name} as query"
+        count = sum(len(rows) for _, rows, _ in self._shown)
+        self._say(f"{count} matches for {displayable(self.query_item.title)}{self._aside()}")
 
-    def _say(self, sentence: str, wrong: bool = False) -> None:
+    def _say(self, sentence: str) -> None:
         """Say what happened, in a line that screen readers read out when it changes."""
-        mark = "&#9888; " if wrong else ""
-        self.said.value = f'<div class="cg-said" role="status">{mark}{html.escape(sentence)}</div>'
+        self.said.value = f'<div class="cg-said" role="status">{html.escape(sentence)}</div>'
 
     def _change(self, **changes) -> None:
         vars(self).update(changes)
         if self._widget is not None:
             self._show()
 
-    def _offer(self, choices: Iterable[tuple[object, Item]]) -> None:
-        """Suggest items in the field, each by a text of its own."""
-        self._offered: dict[str, object] = {}
-        for key, item in islice(choices, OFFERED):
-            text = _searched(item)
-            text += f" ({item.path.parent.name})" if text in self._offered else ""
-            self._offered[text] = key
-        self.field.options = list(self._offered)
-
     def _typed(self, text: str) -> None:
-        """Make what was typed the query; where it is none, suggest what is named like it."""
-        if text := text.strip().strip("\"'"):
-            named = (x for x in self._choices() if text.lower() in _searched(x[1]).lower())
-            like = self._go(self._offered.get(text, text), named)
-            self._offer(like or self._choices())
+        if name := text.partition(": ")[0].strip().strip("\"'"):
+            self._try(self._use, name)
             self.field.value = ""  # so that the same can be typed again
 
-    def _go(self, query, named: Iterable = ()) -> list:
-        """Make something the query; say an error in words, and return what may have been meant."""
+    def _try(self, act: Callable, what) -> None:
         try:
-            self._use(query)
+            act(what)
         except EXPECTED as error:
-            like = list(named)
-            names = ", ".join(dict.fromkeys(item.name for _, item in like[:4]))
-            self._say(_words(error) + (f" Did you mean {names}?" if names else ""), wrong=True)
-            return like
-        return []
+            self._say(_words(error))
 
     def _use(self, query) -> None:
         """Make something the query; on any error all stays as it was."""
         new = self._ask(query)
-        old = {name: getattr(self, name) for name in new}
-        if old.get("marks") or not _same(old["query_item"].path, new["query_item"].path):
-            self.history.append(old)
+        if new["query_item"] != self.query_item or self.marks:
+            self._step(**new)
+
+    def _step(self, **new) -> None:
+        """Make changes that Back takes back."""
+        self.history.append({name: getattr(self, name) for name in new})
         self._change(**new)
 
 
@@ -330,12 +271,13 @@ def slider(name: str, low: float, high: float, step: float, value: float):
 
 
 def _words(error: Exception) -> str:
-    return str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+    said = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+    return f"\u26a0 {said or type(error).__name__}"
 
 
-def _styled(widget, *classes: str):
+def _styled(widget, *classes: str, on: bool = True):
     for name in classes:
-        widget.add_class(name)
+        (widget.add_class if on else widget.remove_class)(name)
     return widget
 
 
@@ -344,38 +286,22 @@ def _label(item: Item) -> str:
 
 
 def _named(item: Item) -> str:
-    return displayable(item.name) + (f" ({_label(item)})" if _label(item) else "")
-
-
-def _searched(item: Item) -> str:
-    """Name an item where one of many is chosen."""
-    return displayable(item.name + (f": {item.caption}" if item.caption != item.name else ""))
-
-
-def _same(a: Path, b: Path) -> bool:
-    """Return whether two queries are one file, or two copies of it that have the same name."""
-    try:
-        return a == b or (a.name == b.name and filecmp.cmp(a, b, shallow=False))
-    except OSError:  # one has vanished
-        return False
+    return item.name + (f" ({_label(item)})" if _label(item) else "")
 
 
 def _card_html(item: Item, row: Row | None = None) -> str:
     """Return a card: the medium, the rank and label, the title, and what is known of the match."""
     label, color, rank, more = html.escape(_label(item)), label_color(item.label), "Query:", ""
     if row is not None:
-        rank, (symbol, _, said), note = f"{row.rank}.", SIGNS[row.right], html.escape(row.note)
-        if symbol:
-            rank += f' <span class="cg-{said}" role="img" aria-label="{said}">{symbol}</span>'
+        symbol, _, said = SIGNS[row.right]
+        sign = f' <span class="cg-{said}" role="img" aria-label="{said}">{symbol}</span>'
+        rank = f"{row.rank}.{symbol and sign}"
         score = f"cosine {row.cosine:.2f}" + (row.beats and ", ") + row.beats.replace(" ", "&nbsp;")
         bar = f'<div style="width:{100 * row.share:.0f}%;background:{color}"></div>'
         more = f'<div class="cg-bar">{bar}</div><div class="cg-score">{score}</div>'
-        lines = "".join(f"<li>{html.escape(path)}</li>" for path in row.paths)
-        if row.paths:
-            note = f"<details><summary>{note}</summary><ul>{lines}</ul></details>"
-        more += note and f'<div class="{"cg-path" if row.paths else "cg-note"}">{note}</div>'
-        if row.mark:
-            more += f'<div class="cg-mark cg-{MARKS[row.mark]}">{MARKS[row.mark]}</div>'
+        marked = MARKS.get(row.mark, "")
+        for style, words in (("cg-note", row.note), (f"cg-mark cg-{marked}", marked)):
+            more += words and f'<div class="{style}">{html.escape(words)}</div>'
     dot = label and f'<span class="cg-dot" style="background:{color}"></span>'
     title = html.escape(displayable(item.title))
     return (
@@ -384,83 +310,25 @@ def _card_html(item: Item, row: Row | None = None) -> str:
     )
 
 
-def _draw(axis, x: float, y: float, side: float, beside: bool, item: Item, row: Row | None = None):
-    """Draw a card; x and y are its upper left corner in inches, words are below or beside."""
-    picture, color, label = small_picture(item), label_color(item.label), _label(item)
-    wide, high = (size * side / max(picture.size) for size in picture.size)
-    left, top = x + (side - wide) / 2, y + (side - high) / 2
-    axis.imshow(picture, extent=(left, left + wide, top + high, top))
-    x, y, long = (x + side + 0.12, y + 0.12, 2.1) if beside else (x, y + side + 0.16, 1.5)
-    bold = {"fontweight": "bold", "va": "center"}
-    rank, sign, shade = (f"{row.rank}.", *SIGNS[row.right][:2]) if row else ("query", "", DARK)
-    axis.text(x, y, f"{rank} {sign}", color=shade, fontsize=11, **bold)
-    if label:
-        start, size = x + 0.1 * len(rank) + (0.3 if sign else 0.14), min(11, 155 / len(label))
-        axis.add_patch(Circle((start, y), 0.055, color=color))
-        label = shorten(label, 22, placeholder=" ...")
-        axis.text(start + 0.1, y, label, fontsize=size, **bold)
-    lines = {0.2: item.name, 0.37: item.caption if item.caption != item.name else ""}
+def _draw(axis, item: Item, row: Row | None = None) -> None:
+    """Draw a card: rank and label above the picture, a bar and words below it."""
+    sign, shade, _ = SIGNS[row.right if row else None]
+    head = " ".join(filter(None, (f"{row.rank}." if row else "query", sign, _label(item))))
+    axis.imshow(ImageOps.pad(small_picture(item), (200, 200), color="white"))
+    style = {"color": shade, "fontsize": 11, "fontweight": "bold", "pad": 3}
+    axis.set_title(shorten(head, 20, placeholder=" ..."), **style)
+    words = [item.name, "" if item.caption == item.name else displayable(item.caption)]
+    words = [shorten(line, 27, placeholder=" ...") for line in words]
     if row:
-        lines[0.66] = f"{row.cosine:.2f}{row.beats and ', '}{row.beats}"
-        lines[0.83] = ", ".join(filter(None, (MARKS.get(row.mark), row.note)))
-        for share, shade in ((1, "#E0E0E0"), (row.share, color)):
-            axis.add_patch(Rectangle((x, y + 0.47), long * share, 0.07, color=shade))
-    for down, line in lines.items():
-        line = shorten(displayable(line), 34 if beside else 27, placeholder=" ...")
-        axis.text(x, y + down, line, fontsize=9, va="center")
+        for share, color in ((1, "#E0E0E0"), (row.share, label_color(item.label))):
+            look = {"linewidth": 5, "transform": axis.transAxes, "clip_on": False}
+            axis.plot([0, share], [-0.05, -0.05], color=color, solid_capstyle="butt", **look)
+        more = ", ".join([f"{row.cosine:.2f}", *row.remarks()])
+        words.append(fill(more, 27, max_lines=2, placeholder=" ..."))
+    axis.set_xlabel("\n".join(words), fontsize=9, loc="left", labelpad=11)
 
 
-class _Collection(Box):
-    """A box over one collection, ranked by its vectors of one encoder or of several."""
-
-    def __init__(self, catalog: Catalog, vectors: Mapping[str, np.ndarray], truth, *more):
-        if len(catalog) == 0:
-            raise ValueError("The collection is empty; there is nothing to show.")
-        self.catalog, self._labels = catalog, catalog.labels
-        self.truth = self._labels if truth is None else np.asarray(truth)
-        self.spaces = {name: np.asarray(values) for name, values in vectors.items()}
-        for name, values in {"truth": self.truth, **self.spaces}.items():
-            what = f"values of {name!r}" if name else "vectors"
-            if len(values) != (n := len(catalog)):
-                raise ValueError(f"There are {n} items and {len(values)} {what}; each needs one.")
-        super().__init__(*more)
-
-    def _position(self, query) -> int:
-        """Return the position of an item, given by its position, name or path."""
-        if not isinstance(query, (int, np.integer)):
-            return self.catalog.find(str(query))
-        if not -len(self.catalog) <= query < len(self.catalog):
-            raise KeyError(f"There is no item {query}; there are {len(self.catalog)}.")
-        return int(query) % len(self.catalog)
-
-    def _ask(self, query) -> dict:
-        position = self._position(query)
-        return {"query_position": position, "query_item": self.catalog[position]}
-
-    def _choices(self):
-        return enumerate(self.catalog)
-
-    def _scores(self, query: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-        """Return the cosine of each item, -inf for the query."""
-        scores = cosine_similarity(query, vectors)
-        if self.query_position is not None:
-            scores[self.query_position] = -np.inf
-        return scores
-
-    def _row(self, scores: np.ndarray, i: int, **more) -> Row:
-        """Return an item's row: its rank, and whether it is what the query asked for."""
-        asked, right = self.query_position, None
-        if asked is not None and self.truth[asked] not in ("", "unlabelled"):
-            right = bool(self.truth[i] == self.truth[asked])
-        return Row(i, self.catalog[i], _rank(scores, i), float(scores[i]), right=right, **more)
-
-
-def _rank(scores: np.ndarray, i: int) -> int:
-    """Return the rank of an item; equals keep the collection's order."""
-    return 1 + int((scores > scores[i]).sum() + (scores[:i] == scores[i]).sum())
-
-
-class Gallery(_Collection):
+class Gallery(Box):
     """A query and its ranked matches.
 
     Click a card to make it the next query, or say of some cards that you want more or less like
@@ -473,110 +341,81 @@ class Gallery(_Collection):
     verbs = {"More": 1, "Less": -1}
 
     def __init__(
-        self,
-        catalog: Catalog,
-        vectors: np.ndarray,
-        query: int | str | Path = 0,
-        k: int = 10,
-        encoder=None,
-        scale=None,
-        heading: str = "",
-        large: bool = False,
-        truth: Sequence | None = None,
+        self, catalog: Catalog, vectors, query=0, k=10, encoder=None, scale=None, heading=""
     ):
         """Take n items, their vectors of shape (n, d), and the first query: a position or a name.
 
         With the `encoder` that made the vectors, any file can be the query. With `scale`, a
         `course_utils.evaluation.Percentiles`, bars and words also say how many random pairs a match
-        is above. `truth` is n values, the same for what is a right match; None takes the labels.
+        is above.
 
         Raises:
             ValueError: the collection is empty, or vectors and items do not match.
-            KeyError: there is no item of that name.
+            KeyError: there is no item of that name (for a position, IndexError).
         """
-        self.encoder, self.scale, self.label = encoder, scale, None
-        self.kinds = (catalog[0].kind,) if encoder is not None and len(catalog) else ()
-        super().__init__(catalog, {"": vectors}, truth, query, k, heading, large)
+        if len(vectors) != len(catalog) or not len(catalog):
+            raise ValueError(f"{len(catalog)} items and {len(vectors)} vectors cannot be shown.")
+        self.catalog, self.labels, self.vectors = catalog, catalog.labels, np.asarray(vectors)
+        self.encoder, self.scale = encoder, scale
+        self.kinds = () if encoder is None else (catalog[0].kind,)
+        super().__init__(query, k, heading, catalog.items)
 
     def _ask(self, query) -> dict:
+        catalog, position = self.catalog, None
         try:
-            new = super()._ask(query)
-            new["query_vector"] = self.spaces[""][new["query_position"]]
+            number = isinstance(query, (int, np.integer))
+            position = range(len(catalog))[query] if number else catalog.find(str(query))
+            item, vector = catalog[position], self.vectors[position]
         except KeyError:
             path = Path(str(query))
             if self.encoder is None or not path.is_file():
                 raise
-            new = {"query_position": None, "query_vector": self.encoder.encode([path])[0]}
             look = {"caption": displayable(path.name), "alt": "Your own file"}
-            new["query_item"] = Item(path, self.kinds[0], "yours", **look)
-        return {**new, "marks": {}}
+            item, vector = (
+                Item(path, self.kinds[0], "yours", **look),
+                self.encoder.encode([path])[0],
+            )
+        new = {"query_position": position, "query_item": item, "query_vector": vector}
+        return {**new, "marks": {}}  # a new query forgets the marks
 
-    def mark(self, liked: Sequence[int | str] = (), disliked: Sequence[int | str] = ()) -> Gallery:
-        """Ask for more like some items and less like others, and return the gallery.
-
-        It is what the buttons on the cards do. A new query forgets the marks.
-
-        Raises:
-            KeyError: there is no item of that name.
-            ValueError: likes and dislikes cancel the query out.
-        """
-        marks = {self._position(item): 1 for item in liked}
-        self._remark(marks | {self._position(item): -1 for item in disliked})
-        return self
-
-    def _mark(self, row: Row, mark: int) -> None:
-        """Mark an item, or take back its mark if it has just this one."""
-        try:
-            self._remark({row.key: 0 if row.mark == mark else mark})
-        except ValueError as error:
-            self._say(str(error), wrong=True)
-
-    def _remark(self, new: dict[int, int]) -> None:
-        """Take new marks, too; if the query cannot be moved so, the old ones stay."""
-        marks = {position: mark for position, mark in {**self.marks, **new}.items() if mark}
-        self._moved(marks)
-        self._change(marks=marks)
-
-    def _moved(self, marks: dict[int, int]) -> np.ndarray:
-        """Return the query's vector, moved by marks."""
-        liked, disliked = ([i for i, mark in marks.items() if mark == x] for x in (1, -1))
-        vectors = self.spaces[""]
-        return rocchio(self.query_vector, vectors[liked], vectors[disliked])
-
-    def ranking(self) -> list[tuple[int, float]]:
-        """Return (position, cosine) of the best k matches, without the query itself."""
-        return [(row.key, row.cosine) for row in self.columns()[""] if row.rank <= self.k]
-
-    def columns(self) -> dict[str, list[Row]]:
-        """Return the best k in one column, and marked items that come later."""
-        query = self._moved(self.marks) if self.marks else self.query_vector
-        scores, rows = self._scores(query, self.spaces[""]), []
+    def _ranking(self, query: np.ndarray, vectors: np.ndarray) -> tuple[list[Row], np.ndarray]:
+        """Return the rows of the best k and of marked items, and the rank of each item."""
+        scores, ranks = cosine_similarity(query, vectors), np.empty(len(vectors), dtype=int)
+        asked, right, percentile = self.query_position, None, None
         if self.label is not None:
-            scores[self._labels != self.label] = -np.inf
-        # A query that was moved is no item, so there are no pairs to compare it with.
-        scale = self.scale if not self.marks else None
-        for i in {*best_first(scores, self.k).tolist(), *self.marks}:
-            if np.isfinite(scores[i]):
-                percentile = scale.percentile(scores[i]) if scale is not None else None
-                mark = self.marks.get(i, 0)
-                rows.append(self._row(scores, i, percentile=percentile, mark=mark))
-        return {"": sorted(rows, key=lambda row: row.rank)}
+            scores[self.labels != self.label] = -np.inf
+        if asked is not None:
+            scores[asked] = -np.inf
+        ranks[np.argsort(-scores, kind="stable")] = 1 + np.arange(len(scores))
+        rows = []
+        for i in sorted({*np.flatnonzero(ranks <= self.k).tolist(), *self.marks}, key=ranks.item):
+            if asked is not None and self.labels[asked] not in ("", "unlabelled"):
+                right = bool(self.labels[i] == self.labels[asked])
+            if (
+                self.scale is not None and not self.marks
+            ):  # a moved query is no item: it has no pairs
+                percentile = self.scale.percentile(scores[i])
+            known = {"percentile": percentile, "right": right, "mark": self.marks.get(i, 0)}
+            rows.append(Row(i, self.catalog[i], int(ranks[i]), float(scores[i]), **known))
+        return [row for row in rows if np.isfinite(row.cosine)], ranks
 
-    def _aside(self) -> str:
-        marks = list(self.marks.values())
-        return f", moved by {marks.count(1)} liked and {marks.count(-1)} disliked" if marks else ""
+    def columns(self) -> list[tuple[str, list[Row], str]]:
+        """Return the best k in one column, and marked items that come later."""
+        return [("", self._ranking(self._moved(self.marks), self.vectors)[0], "")]
 
-    def _controls(self, w) -> list:
-        """Return a menu of labels, unless there are too many, and a button to forget marks."""
-        options = [("all labels", ""), *((str(x), str(x)) for x in np.unique(self._labels))]
-        only = w.Dropdown(options=options[:200], description="Show", layout=w.Layout(width="240px"))
-        only.observe(lambda change: self._change(label=change["new"] or None), "value")
-        forget = w.Button(description="Forget marks", icon="eraser", layout=w.Layout(width="auto"))
-        forget.on_click(lambda _: self._change(marks={}))
-        return [*([only] if 2 < len(options) <= 200 else []), forget]
+    def _moved(self, marks: Mapping[int, int]) -> np.ndarray:
+        liked, disliked = ([i for i, mark in marks.items() if mark == x] for x in (1, -1))
+        return rocchio(self.query_vector, self.vectors[liked], self.vectors[disliked])
+
+    def _mark(self, mark: int, row: Row) -> None:
+        """Mark an item, or take back its mark if it has just this one."""
+        marks = {**self.marks, row.key: 0 if row.mark == mark else mark}
+        marks = {i: given for i, given in marks.items() if given}
+        self._moved(marks)  # or says that they leave nothing of the query
+        self._step(marks=marks)
 
 
-class Compare(_Collection):
+class Compare(Gallery):
     """Rankings of one collection beside each other, and what changes from the first to the others.
 
     Click a card, in any column, to make it the next query of all columns. Cosines of two columns
@@ -585,10 +424,12 @@ class Compare(_Collection):
     Introduced in notebook 1.
     """
 
+    verbs = {}
+
     def __init__(
         self, catalog: Catalog, columns: Mapping, query=0, k=5, heading="", query_vectors=None
     ):
-        """Take n items and two or three rankings: name -> vectors of shape (n, d); d may differ.
+        """Take n items and rankings: name -> vectors of shape (n, d); d may differ.
 
         `query_vectors` is name -> what to ask with instead of the items' own vectors, for controls.
 
@@ -596,40 +437,31 @@ class Compare(_Collection):
             ValueError: there is nothing to compare, or vectors and items do not match.
             KeyError: there is no item of that name.
         """
-        if not 2 <= len(columns) <= 3:
-            raise ValueError(f"There are {len(columns)} rankings; give two or three to compare.")
-        if len(catalog) == 1:
-            raise ValueError("The collection has one item; a ranking needs two.")
-        self.query_vectors = {**columns, **(query_vectors or {})}
-        super().__init__(catalog, columns, None, query, k, heading)
+        if len(columns) < 2 or any(len(vectors) != len(catalog) for vectors in columns.values()):
+            raise ValueError(f"Give two rankings or more, and {len(catalog)} vectors for each.")
+        self.spaces, self.asked = columns, {**columns, **(query_vectors or {})}
+        super().__init__(catalog, next(iter(columns.values())), query, k, heading=heading)
 
-    def columns(self) -> dict[str, list[Row]]:
+    def columns(self) -> list[tuple[str, list[Row], str]]:
         """Return the best k of each ranking, from the second on with how ranks have changed."""
-        found, first = {}, None
+        found, first = [], None
         for name, vectors in self.spaces.items():
-            scores = self._scores(self.query_vectors[name][self.query_position], vectors)
-            best = best_first(scores, min(self.k, len(scores) - 1)).tolist()
-            rows = [self._row(scores, i) for i in best]
-            if first is not None:
-                rows = [
-                    row._replace(note=self._changed(row, _rank(first, row.key))) for row in rows
-                ]
-            found[name], first = rows, scores if first is None else first
+            rows, ranks = self._ranking(self.asked[name][self.query_position], np.asarray(vectors))
+            note = "the ranking to compare with"
+            if first is None:
+                first, original, known = ranks, name, {row.key for row in rows}
+            else:
+                both = sum(row.key in known for row in rows)
+                note = f'{both} of {len(rows)} are also in "{original}"'
+                rows = [row._replace(note=self._changed(row.rank, first[row.key])) for row in rows]
+            found.append((name, rows, note))
         return found
 
-    def _changed(self, row: Row, before: int) -> str:
+    def _changed(self, rank: int, before: int) -> str:
         """Return how a rank differs from the one in the first ranking, in words."""
-        if before > self.k or before == row.rank:
-            return "same" if before == row.rank else f"new (was {before})"
-        return f"▲ up {before - row.rank}" if row.rank < before else f"▼ down {row.rank - before}"
-
-    def _notes(self, columns: dict[str, list[Row]]) -> dict[str, str]:
-        (first, best), *others = columns.items()
-        known, notes = {row.key for row in best}, {first: "the ranking to compare with"}
-        for name, rows in others:
-            both = sum(row.key in known for row in rows)
-            notes[name] = f'{both} of {len(rows)} are also in "{first}"'
-        return notes
+        if before > self.k or before == rank:
+            return "same" if before == rank else f"new (was {before})"
+        return f"▲ up {before - rank}" if rank < before else f"▼ down {rank - before}"
 
 
 class SearchBox(Box):
@@ -650,32 +482,24 @@ class SearchBox(Box):
             ValueError: k is below 1.
             StoreError: nothing was added yet, or the database failed.
         """
-        self.search, self.k = search, k
-        super().__init__(query, k, heading)
+        self.search = search
+        super().__init__(query, k, heading, search.items.values())
 
     def _ask(self, query) -> dict:
-        start = perf_counter()
-        item = query if isinstance(query, Item) else self.search.item(query)
-        found = self.search.search(item, k=max(self.k, MOST))
-        return {"query_item": item, "found": found, "_seconds": perf_counter() - start}
+        item = self.search.item(query)
+        return {"query_item": item, "found": self.search.search(item, k=max(self.k, MOST))}
 
-    def _choices(self):
-        return ((item, item) for item in self.search.items.values())
-
-    def columns(self) -> dict[str, list[Row]]:
+    def columns(self) -> list[tuple[str, list[Row], str]]:
         """Return the best k answers of each kind."""
-        rows = {name: [] for name in COLUMNS.values()}
+        columns = []
         for kind, name in COLUMNS.items():
+            rows = []
             for rank, match in enumerate(self.found.get(kind, ())[: self.k], 1):
-                hop, paths = match.best, tuple(match.path.split("; "))
-                note = match.short.removesuffix(f" {hop.cosine:.2f}")
-                row = match.item, match.item, rank, hop.cosine, hop.percentile, note, paths
-                rows[name].append(Row(*row))
-        return rows
-
-    def _said(self, columns: dict[str, list[Row]]) -> str:
-        counts = ", ".join(f"{len(rows) or 'no'} {name.lower()}" for name, rows in columns.items())
-        return f'{counts} for "{self.query_item.title}", found in {1000 * self._seconds:.0f} ms'
+                cosine, percentile = match.best.cosine, match.best.percentile
+                note = match.short.removesuffix(f" {cosine:.2f}")
+                rows.append(Row(match.item, match.item, rank, cosine, percentile, note))
+            columns.append((name, rows, "" if rows else "nothing found"))
+        return columns
 
 
 class Explore(_Shown):
@@ -687,70 +511,59 @@ class Explore(_Shown):
     Introduced in notebook 1.
     """
 
-    def __init__(self, draw: Callable, alt: str = "", **controls):
+    def __init__(self, draw: Callable, **controls):
         """Take a function, called as `draw(name=value, ...)`, and what its arguments may be.
 
         It returns a figure, players, a box or a text; an error of it is said in words. name=[...]
-        makes a menu, name=(lowest, highest, step, start) a slider, True or False a box to tick.
+        makes a menu, name=(lowest, highest, step, start) a slider.
 
         Raises:
-            ValueError: a control is none of these.
+            ValueError: a control is neither.
         """
-        self.draw, self.alt, self.controls, self.values = draw, alt, controls, {}
         for name, control in controls.items():
-            choices = [control] if isinstance(control, bool) else control
-            if isinstance(control, tuple) and len(control) == 4:
-                choices = [control[3]] if control[0] <= control[3] <= control[1] else []
-            if not isinstance(choices, list) or not choices:
+            slides = isinstance(control, tuple) and len(control) == 4
+            if not (slides or (control and isinstance(control, list))):
                 raise ValueError(
-                    f"{name} is {control!r}; give a list of choices, True, False, or "
-                    "(lowest, highest, step, start) with a start between the others."
+                    f"{name} is {control!r}; give a list of choices or (low, high, step, start)."
                 )
-            self.values[name] = choices[0]
-        self.result = draw(**self.values)
+        first = {name: x[3] if isinstance(x, tuple) else x[0] for name, x in controls.items()}
+        self.draw, self.controls, self.values = draw, controls, first
+        self.result = draw(**first)
+
+    def picture(self):
+        """Return what is shown where nothing can be moved."""
+        return self.result
 
     def _build(self):
         import ipywidgets as w
 
         made = [self._control(w, name, control) for name, control in self.controls.items()]
-        self._place, self._text = w.VBox(), w.HTML()
+        self._text, self._place = w.HTML(), w.VBox()
         parts = [w.HTML(STYLE), _styled(w.HBox(made), "cg-head"), self._place]
         return _styled(w.VBox(parts), "cg-root")
 
     def _control(self, w, name: str, control):
-        said, whole = name.replace("_", " "), False
-        if isinstance(control, bool):
-            made = w.Checkbox(value=control, description=said, indent=False)
-        elif isinstance(control, list):
-            made = w.Dropdown(options=control, description=said)
-            made.style.description_width = "initial"
-        else:
-            made, whole = slider(said, *control), all(isinstance(x, int) for x in control)
+        said, slides = name.replace("_", " "), isinstance(control, tuple)
+        look = {"description": said, "style": {"description_width": "initial"}}
+        made = slider(said, *control) if slides else w.Dropdown(options=control, **look)
+        whole = slides and isinstance(control[2], int)  # its step says so
 
         def moved(change) -> None:
             self.values[name] = int(change["new"]) if whole else change["new"]
             try:
                 self.result = self.draw(**self.values)
             except Exception as error:
-                self.result = f"\u26a0 {_words(error) or type(error).__name__}"
+                self.result = _words(error)
             self._show()
 
         made.observe(moved, "value")
         return made
 
     def _show(self) -> None:
-        result, about = self.result, html.escape(self.alt)
-        if isinstance(result, Box):
-            self._place.children = [result.widget()]
-            return
-        shown = result.html() if hasattr(result, "html") else f"<pre>{html.escape(result)}</pre>"
-        self._text.value = f'<div class="cg-result" role="status" title="{about}">{shown}</div>'
-        self._place.children = [self._text]
-
-    def _bundle(self) -> tuple[dict, dict]:
-        if isinstance(self.result, str):
-            return {"text/plain": self.result}, {}
-        return self.result._repr_mimebundle_()
-
-    def __repr__(self) -> str:
-        return str(self.result)
+        result, live = self.result, isinstance(self.result, Box)
+        if not live:
+            shown = (
+                f"<pre>{html.escape(result)}</pre>" if isinstance(result, str) else result.html()
+            )
+            self._text.value = f'<div class="cg-result" role="status">{shown}</div>'
+        self._place.children = [result.widget() if live else self._text]
