@@ -20,7 +20,7 @@ from PIL import ImageOps
 
 from course_utils.catalog import Catalog, Item
 from course_utils.evaluation import above
-from course_utils.figures import DARK, GREEN, VERMILION, Figure, label_color, new_figure, styled
+from course_utils.figures import DARK, GREEN, VERMILION, Figure, drawing, label_color, new_axes
 from course_utils.media import displayable
 from course_utils.players import media_html, small_picture
 from course_utils.recorder import Camera, Microphone, OwnFile
@@ -127,17 +127,14 @@ class Box(_Shown):
 
     __repr__ = text
 
-    @styled
+    @drawing
     def picture(self) -> Figure:
         """Return what is shown as a picture: the query, and each column's cards in rows of five."""
         columns = self.columns()
         lines = [(x, i) for x in columns for i in range(0, max(1, len(x[1])), 5)]
         across = 1 + min(5, max(1, *(len(rows) for _, rows, _ in columns)))
-        figure = new_figure(1.85 * across, 2.75 * len(lines) + 0.4 * bool(self.heading))
-        figure.suptitle(self.heading, x=0.01, ha="left", fontsize=13)
-        axes = figure.subplots(len(lines), across, squeeze=False)
-        for axis in axes.flat:
-            axis.set(xticks=[], yticks=[], frame_on=False)
+        size = 1.85 * across, 2.75 * len(lines), len(lines), across
+        figure, axes = new_axes(*size, self.heading, xticks=[], yticks=[], frame_on=False)
         _draw(axes[0, 0], self.query_item)
         for ((name, rows, note), start), (_, *places) in zip(lines, axes, strict=True):
             places[0].set_ylabel(f"{name}\n{note}".strip(), fontsize=9)

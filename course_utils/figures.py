@@ -2,7 +2,7 @@
 
 Every function returns a `Figure`, which shows itself as the last line of a cell. `title` is a line
 above, `alt` the figure in words, which is computed where it is not given; sizes are in inches. What
-cannot be drawn as asked is a ValueError that says so; nothing is left out in silence.
+cannot be drawn as asked is an error; nothing is left out in silence.
 """
 
 from __future__ import annotations
@@ -11,17 +11,16 @@ import base64
 import html
 import io
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from itertools import cycle
 from textwrap import fill
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure as Canvas
-from matplotlib.lines import Line2D
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
-from matplotlib.patches import FancyBboxPatch, Rectangle
-from PIL import Image
+from PIL import Image, ImageOps
 
 from course_utils.evaluation import above
 from course_utils.media import SAMPLE_RATE, read_image
@@ -44,19 +43,31 @@ LABELS = {
 }
 LABEL_COLORS = {label: color for color, labels in LABELS.items() for label in labels}
 KIND_FRAMES = {"image": (BLUE, "-"), "video": (VERMILION, "--"), "audio": (GREEN, ":")}
+ARROW = {"arrowstyle": "-|>", "color": DARK, "linewidth": 2, "mutation_scale": 18}
 STYLE = {
     "font.size": 12,  # 17 pixels: legible on a projector of 1280 x 720
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.titlelocation": "left",
-    "axes.titlesize": 13,
-    "axes.titlepad": 8,
+    "axes.titlesize": 12,
     "legend.frameon": False,
     "legend.fontsize": 11,
     "text.parse_math": False,  # a $ in a file name is a dollar sign
     "figure.dpi": 100,
 }
-styled = matplotlib.rc_context(STYLE)  # as a decorator: what the function draws has the style
+
+
+def drawing(draw: Callable) -> Callable:
+    """Let a function draw in the course's style, and say in words if there is nothing to draw."""
+
+    @wraps(draw)
+    @matplotlib.rc_context(STYLE)
+    def drawn(first, *more, **named):
+        if hasattr(first, "__len__") and not len(first):
+            raise ValueError(f"There is nothing that `{draw.__name__}` could show.")
+        return draw(first, *more, **named)
+
+    return drawn
 
 
 def label_color(label: str) -> str:
@@ -105,247 +116,192 @@ class Figure:
         return self.text
 
 
-@styled
-def new_figure(width: float, height: float) -> Canvas:
-    """Return an empty matplotlib figure in the course's style, width x height in inches."""
-    return Canvas(figsize=(width, height), layout="constrained")
+def new_axes(width: float, height: float, rows: int = 1, columns: int = 1, title="", **words):
+    """Return a matplotlib figure, width x height in inches, and its axes, shape (rows, columns).
 
-
-def _axes(width: float, height: float, rows: int = 1, columns: int = 1, **words):
-    """Return a figure and its axes, shape (rows, columns); of a single one the axes themselves."""
-    figure = new_figure(width, height)
+    `title` is a line above all; `words`, such as an `xlabel`, are set on each of the axes.
+    """
+    figure = Canvas(figsize=(width, height + 0.35 * bool(title)), layout="constrained")
+    figure.suptitle(title, fontsize=13, x=0.01, ha="left")
     axes = figure.subplots(rows, columns, squeeze=False)
-    axes[0, 0].set(**words)
-    return figure, axes if rows * columns > 1 else axes[0, 0]
+    for axis in axes.flat:
+        axis.set(**words)
+    return figure, axes
 
 
-def _check(**lists) -> None:
-    """Raise a ValueError in words if there is nothing to show, or lists differ in length."""
-    lengths = {name.replace("_", " "): len(values) for name, values in lists.items()}
-    if empty := [name for name, length in lengths.items() if not length]:
-        raise ValueError(f"There are no {empty[0]} to show.")
-    if len(set(lengths.values())) > 1:
-        counts = " and ".join(f"{length} {name}" for name, length in lengths.items())
-        raise ValueError(f"There are {counts}; each needs its own.")
+def _legend(axis, chance: float | None = None) -> str:
+    """Draw a legend beside the axes, and a line for chance; return chance in words."""
+    if chance is not None:
+        axis.axhline(chance, color=DARK, linestyle="--", label=f"chance {chance:.2f}")
+    axis.legend(loc="upper left", bbox_to_anchor=(1, 1), borderaxespad=0)
+    return "" if chance is None else f"; chance {chance:.2f}"
 
 
-def _legend(axis, **more) -> None:
-    axis.legend(loc="upper left", bbox_to_anchor=(1, 1), borderaxespad=0, **more)
-
-
-def _tile(axis, image, left: float = 0.0, top: float = 0.0, side: float = 1.0) -> None:
-    """Draw in a square what may be a picture, a file, an array, numbers (as stripes), or a list."""
+def _picture(image) -> Image.Image:
+    """Return as a picture what is one, a file, an array, a vector (as stripes), or a list."""
     if isinstance(image, (list, tuple)):
         across = int(np.ceil(np.sqrt(len(image))))
-        part = side / across
+        sheet = Image.new("RGBA", (200 * across, 200 * -(-len(image) // across)))
         for i, one in enumerate(image):
-            _tile(axis, one, left + i % across * part, top + i // across * part, 0.94 * part)
-        return
-    if not hasattr(image, "shape") and not isinstance(image, Image.Image):
-        image = read_image(image, draft_side=400)
-    if isinstance(image, Image.Image):
-        image = image.copy()
-        image.thumbnail((640, 640))  # more than a screen shows
+            small = ImageOps.contain(_picture(one), (188, 188), Image.Resampling.NEAREST)
+            sheet.paste(small, (i % across * 200, i // across * 200))
+        return sheet
+    if isinstance(image, Image.Image) or not hasattr(image, "shape"):
+        image = image if isinstance(image, Image.Image) else read_image(image, draft_side=400)
+        return ImageOps.contain(image, (400, 400))
     array = np.asarray(image)
-    if array.ndim == 1:
-        array = np.tile(array, (max(1, len(array) // 3), 1))
-    if array.ndim == 3 and array.dtype.kind == "f":
-        array = np.clip(array, 0, 1)
-    high, wide = (size * side / max(array.shape[:2]) for size in array.shape[:2])
-    left, top = left + (side - wide) / 2, top + (side - high) / 2
-    axis.imshow(array, extent=(left, left + wide, top + high, top), cmap="viridis")
-    axis.set(xlim=(0, 1), ylim=(1, 0))
+    array = array if array.ndim > 1 else np.tile(array, (max(1, len(array) // 3), 1))
+    if array.ndim == 2:
+        array = matplotlib.colormaps["viridis"](matplotlib.colors.Normalize()(array.astype(float)))
+    return Image.fromarray(array if array.dtype == np.uint8 else np.uint8(255 * array.clip(0, 1)))
 
 
-@styled
+@drawing
 def grid(
-    images: Sequence, titles: Sequence[str] = (), alt: str = "", columns: int = 5, side: float = 1.9
+    images: Sequence, titles: Sequence = (), alt="", columns: int = 5, side: float = 1.9, title=""
 ) -> Figure:
-    """Show pictures, arrays or files in a grid of square tiles, `side` wide, titles above them."""
-    _check(pictures=images, **({"titles": titles} if len(titles) else {}))
+    """Show pictures, arrays or files in a grid of tiles, `side` wide, titles above them."""
+    if 0 < len(titles) != len(images):
+        raise ValueError(f"There are {len(images)} pictures and {len(titles)} titles.")
     columns, size = min(columns, len(images)), 11 if side >= 1.4 else 9
-    lines = [fill(str(title), round(130 * side / size)) for title in titles]
-    above = size / 50 * max((line.count("\n") + 1 for line in lines), default=0)
-    rows = -(-len(images) // columns)
-    figure = new_figure(side * columns, (side + above) * rows)
-    for i, axis in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
+    lines = [fill(str(line), round(130 * side / size)) for line in titles]
+    over = size / 50 * max((line.count("\n") + 1 for line in lines), default=0)
+    pictures, rows = [_picture(image) for image in images], -(-len(images) // columns)
+    tall = min(1.0, max(picture.height / picture.width for picture in pictures))
+    figure, axes = new_axes(side * columns, (side * tall + over) * rows, rows, columns, title)
+    for axis in axes.flat:
         axis.axis("off")
-        if i < len(images):
-            _tile(axis, images[i])
-            axis.set_title(lines[i] if lines else "", fontsize=size, loc="center", pad=3)
+    for axis, picture, line in zip(axes.flat, pictures, lines or cycle([""]), strict=False):
+        axis.imshow(picture)
+        axis.set_title(line, fontsize=size, loc="center", pad=3)
     named = f": {', '.join(map(str, titles))}" if lines else ""
     return Figure.of(figure, alt or f"{len(images)} pictures{named}.", photo=True)
 
 
-@styled
-def pipeline(steps: Sequence[tuple[str, object, str]], alt: str = "") -> Figure:
-    """Draw a whole way, such as from a file to a ranking: boxes with pictures, arrows between.
+@drawing
+def film_strip(frames: Sequence[np.ndarray], times: Sequence[float], title: str = "") -> Figure:
+    """Show frames, (height, width, 3) each, with their seconds."""
+    drawn = grid(frames, [f"{time:.2f} s" for time in times], "", 8, 1.5, title)
+    said = f"{len(frames)} frames from second {times[0]:.2f} to {times[-1]:.2f}."
+    said += f" {title.rstrip('.')}." if title else ""
+    return Figure(drawn.data, f"Film strip: {said}", f"[film strip] {said}")
+
+
+@drawing
+def pipeline(steps: Sequence[tuple[str, object, str]]) -> Figure:
+    """Draw a whole way, such as from a file to a ranking, with arrows between its steps.
 
     A step is (title, what is seen, words below); seen is a picture, a file, an array, a vector (as
     stripes), a list of those, or None.
     """
-    _check(steps=steps)
-    wide, gap, middle = 2.0, 0.55, {"ha": "center", "va": "center", "color": DARK}  # inches
-    titles, words = ([fill(step[i], 19) for step in steps] for i in (0, 2))
-    above, below = (0.3 + 0.2 * max(x.count("\n") + 1 for x in lines) for lines in (titles, words))
-    seen = 1.8 if any(image is not None for _, image, _ in steps) else 0.0
-    width, height = len(steps) * (wide + gap) - gap, above + seen + below
-    figure = new_figure(width, height)
-    figure.set_layout_engine("none")
-    whole = figure.add_axes((0, 0, 1, 1))
-    whole.axis("off")
-    whole.set(xlim=(-0.03, width + 0.03), ylim=(height + 0.03, -0.03))
-    for i, (_, image, _) in enumerate(steps):
-        left = i * (wide + gap)
-        _box(whole, left, 0.0, wide, height)
-        whole.text(left + wide / 2, above / 2, titles[i], fontweight="bold", **middle)
-        whole.text(left + wide / 2, height - below / 2, words[i], fontsize=11, **middle)
-        if image is not None:
-            bottom, high = (below + 0.05) / height, (seen - 0.1) / height
-            axis = figure.add_axes(((left + 0.15) / width, bottom, (wide - 0.3) / width, high))
-            axis.axis("off")
-            _tile(axis, image)
+    figure, axes = new_axes(2.5 * len(steps), 3.4, 1, len(steps), xticks=[], yticks=[])
+    for i, (axis, (title, seen, words)) in enumerate(zip(axes[0], steps, strict=True)):
+        picture = Image.new("RGBA", (1, 1)) if seen is None else _picture(seen).convert("RGBA")
+        axis.imshow(ImageOps.pad(picture, (400, 400), Image.Resampling.NEAREST))
+        axis.spines[:].set(visible=True, color=BLUE, linewidth=1.5)
+        axis.set_title(fill(title, 19), loc="center", fontweight="bold", fontsize=12)
+        axis.set_xlabel(fill(words, 22), fontsize=11)
         if i:
-            _arrow(whole, (left - gap + 0.03, height / 2), (left - 0.03, height / 2))
+            axis.annotate("", (-0.01, 0.5), (-0.22, 0.5), "axes fraction", arrowprops=ARROW)
+    figure.get_layout_engine().set(wspace=0.18)
     said = "; then ".join(f"{title}: {text}".rstrip(": ") for title, _, text in steps)
-    return Figure.of(figure, alt or f"A way in {len(steps)} steps. {said}.", photo=True)
+    return Figure.of(figure, f"A way in {len(steps)} steps. {said}.", photo=True)
 
 
-def _box(axis, left: float, top: float, wide: float, high: float) -> None:
-    style = f"round,pad=0,rounding_size={0.1 * min(wide, high)}"
-    look = {"facecolor": "#EAF2F8", "edgecolor": BLUE, "linewidth": 1.5, "boxstyle": style}
-    axis.add_patch(FancyBboxPatch((left, top), wide, high, **look))
-
-
-def _arrow(axis, start: tuple[float, float], end: tuple[float, float]) -> None:
-    look = {"arrowstyle": "-|>", "color": DARK, "linewidth": 2, "mutation_scale": 18}
-    axis.annotate("", end, start, arrowprops=look)
-
-
-@styled
+@drawing
 def bars(
     rows: Mapping[str, Sequence[float]], names: Sequence[str], chance=None, ylabel="", title=""
 ) -> Figure:
     """Show groups of bars: a group for each row, in it a value for each of `names`."""
-    _check(rows=rows)
-    for row in rows.values():
-        _check(values=row, names=names)
     values, bar = np.array(list(rows.values()), dtype=float), 0.8 / len(names)
-    figure, axis = _axes(10, 3.9, ylabel=ylabel, title=title)
+    figure, ((axis,),) = new_axes(10, 3.9, ylabel=ylabel, title=title)
     for i, (name, column) in enumerate(zip(names, values.T, strict=True)):
-        places, hatch = np.arange(len(rows)) + bar * (i - (len(names) - 1) / 2), "/" * (i // 8 % 3)
-        drawn = axis.bar(places, column, 0.9 * bar, color=COLORS[i % 8], hatch=hatch, label=name)
+        places, look = np.arange(len(rows)) + bar * (i - (len(names) - 1) / 2), "/" * (i // 8 % 3)
+        drawn = axis.bar(places, column, 0.9 * bar, color=COLORS[i % 8], hatch=look, label=name)
         if values.size <= 16:
             axis.bar_label(drawn, fmt="%.2f", fontsize=10, padding=2)
     axis.set_xticks(range(len(rows)), [fill(str(name), 16) for name in rows])
-    if 0 <= values.min() and values.max() <= 1:
-        axis.set_ylim(0, 1.09)
-    line = _chance(axis, chance)
+    axis.set_ylim(min(0, values.min()), max(1.09, 1.05 * values.max()))
+    line = _legend(axis, chance)
     said = "; ".join(f"{name} {', '.join(f'{x:.2f}' for x in row)}" for name, row in rows.items())
     return Figure.of(figure, f"Bars for {', '.join(map(str, names))}: {said}{line}.")
 
 
-def _chance(axis, chance: float | None) -> str:
-    """Draw what chance gives and the legend; return it in words."""
-    if chance is not None:
-        look = {"color": DARK, "linestyle": "--", "linewidth": 1.5}
-        axis.axhline(chance, label=f"chance {chance:.2f}", **look)
-    _legend(axis)
-    return "" if chance is None else f"; chance {chance:.2f}"
-
-
-@styled
+@drawing
 def precision_bars(
     evaluation, names: Sequence[str], chance: float | None = None, title: str = ""
 ) -> Figure:
     """Show the precision@k of each query of an Evaluation as a bar; `names` is for all items."""
-    queries, values = evaluation.queries, evaluation.precision
-    _check(queries=queries)
-    size = max(10, 0.17 * len(queries)), 3.9
-    figure, axis = _axes(*size, ylabel=f"precision@{evaluation.k}", title=title)
+    queries, values, what = evaluation.queries, evaluation.precision, f"precision@{evaluation.k}"
+    figure, ((axis,),) = new_axes(max(10, 0.17 * len(queries)), 3.9, ylabel=what, title=title)
     places, labels = np.arange(len(queries)), np.asarray(evaluation.labels)
     for label in dict.fromkeys(labels.tolist()):
         mine = labels == label
         axis.bar(places[mine], values[mine], 0.8, color=label_color(label), label=label)
     axis.set_xticks(places, [names[q] for q in queries], rotation=90, fontsize=9)
     axis.set(xlim=(-0.6, len(places) - 0.4), ylim=(0, 1.05))
-    line = _chance(axis, chance)
+    line = _legend(axis, chance)
     worst = ", ".join(names[q] for q in queries[np.argsort(values, kind="stable")[:3]])
-    alt = f"Bars: precision@{evaluation.k} of {len(places)} queries, mean {evaluation.mean:.2f}"
-    return Figure.of(figure, f"{alt}{line}. Lowest: {worst}.")
+    said = f"Bars: {what} of {len(places)} queries, mean {evaluation.mean:.2f}{line}"
+    return Figure.of(figure, f"{said}. Lowest: {worst}.")
 
 
-@styled
-def intervals(
-    rows: Mapping[str, tuple], line=None, xlabel="", title="", line_name="chance"
-) -> Figure:
+@drawing
+def intervals(rows: Mapping[str, tuple], line=None, xlabel="", title="") -> Figure:
     """Show values as dots with intervals: name -> (value, lowest, highest).
 
     `line` is what chance gives: one value for all rows (0 for differences), or name -> value.
     """
-    _check(rows=rows)
-    figure, axis = _axes(9.5, 0.5 * len(rows) + 1.3, xlabel=xlabel, title=title)
-    places, said = np.arange(len(rows))[::-1], []
-    each, tick = isinstance(line, Mapping), {"color": DARK, "markersize": 20, "mew": 2.5}
-    for place, (name, (value, low, high)) in zip(places, rows.items(), strict=True):
-        axis.plot([low, high], [place, place], color=BLUE, linewidth=3, solid_capstyle="butt")
-        axis.plot(value, place, "o", color=BLUE, markersize=9)
-        text, where = f"{value:.2f} ({low:.2f} to {high:.2f})", axis.get_yaxis_transform()
-        axis.text(1.02, place, text, transform=where, va="center", fontsize=11)
+    figure, ((axis,),) = new_axes(9.5, 0.5 * len(rows) + 1.3, xlabel=xlabel, title=title)
+    each, said = line if isinstance(line, Mapping) else {}, []
+    for place, (name, (value, low, high)) in enumerate(rows.items()):
+        axis.errorbar(value, place, xerr=[[value - low], [high - value]], fmt="o", color=BLUE, lw=3)
+        said.append(f"{name} {value:.2f} ({low:.2f} to {high:.2f})")
+        words, where = said[-1].removeprefix(name), axis.get_yaxis_transform()
+        axis.text(1.02, place, words, transform=where, va="center", fontsize=11)
         if each:
-            axis.plot(line[name], place, "|", **tick, label=line_name if place == 0 else None)
-        said.append(f"{name} {text}" + (f", {line_name} {line[name]:.2f}" if each else ""))
-    if line is not None and not each:
-        axis.axvline(
-            line, color=DARK, linestyle="--", linewidth=1.5, label=f"{line_name} {line:.3g}"
-        )
-        said.append(f"{line_name} {line:.3g}")
-    axis.set_yticks(places, [fill(str(name), 34) for name in rows])
-    axis.set_ylim(-0.6, len(rows) - 0.4)
-    if line is not None:
-        figure.legend(loc="outside lower right")
+            axis.plot(each[name], place, "|", color=DARK, markersize=20, mew=2.5)
+            said[-1] += f", chance {each[name]:.2f}"
+    if each:
+        axis.plot([], [], "|", color=DARK, markersize=20, mew=2.5, label="chance")
+    elif line is not None:
+        said.append(f"chance {line:.3g}")
+        axis.axvline(line, color=DARK, linestyle="--", linewidth=1.5, label=said[-1])
+    axis.set_yticks(range(len(rows)), [fill(str(name), 34) for name in rows])
+    axis.set_ylim(len(rows) - 0.4, -0.6)
+    figure.legend(loc="outside lower right")
     return Figure.of(figure, f"Dots with intervals, {xlabel or 'values'}: {'; '.join(said)}.")
 
 
-@styled
-def histograms(scales, marks=None, title: str = "") -> Figure:
+@drawing
+def histograms(scales, marks: Mapping[str, float] | None = None, title: str = "") -> Figure:
     """Show how random pairs' cosines are spread, and where some cosines lie among them.
 
     `scales` is a `course_utils.evaluation.Percentiles` or name -> Percentiles of several spaces;
     `marks` is name -> cosine, marked in each histogram with its percentile.
     """
-    scales = scales if isinstance(scales, Mapping) else {"": scales}
-    _check(scales=scales)
-    marks = sorted((marks or {}).items(), key=lambda mark: mark[1])
+    scales, marks = scales if isinstance(scales, Mapping) else {"": scales}, marks or {}
     height = (1.35 + 0.26 * len(marks)) * len(scales) + 0.5
-    figure, axes = _axes(9.5, height, len(scales))
-    axes, said = np.ravel(axes), []
-    ends = [x for y in scales.values() for x in (y.scores[0], y.scores[-1])] + [x for _, x in marks]
+    figure, axes = new_axes(9.5, height, len(scales), title=title, yticks=[])
+    ends, said = [*marks.values(), *(x for y in scales.values() for x in y.scores[[0, -1]])], []
     bins = np.linspace(min(ends) - 0.02, max(ends) + 0.02, 81)
-    for axis, (name, scale), color in zip(axes, scales.items(), cycle(COLORS), strict=False):
-        top = axis.hist(scale.scores, bins, color=color, alpha=0.55)[0].max()
-        median = float(np.median(scale.scores))
-        lines = [(median, f"median {median:.2f}")]
-        for mark, score in marks:
+    for i, (axis, (name, scale)) in enumerate(zip(axes[:, 0], scales.items(), strict=True)):
+        top = axis.hist(scale.scores, bins, color=COLORS[i % 8], alpha=0.55)[0].max()
+        lines = [(median := float(np.median(scale.scores)), f"median {median:.2f}")]
+        for mark, score in sorted(marks.items(), key=lambda mark: mark[1]):
             number = "" if mark == f"{score:.2f}" else f" {score:.2f}"
             lines.append((score, f"{mark}{number}: {above(scale.percentile(score))}"))
-        for i, (score, words) in enumerate(lines):  # the words stand above all bars
-            high, look = top * (1.05 + 0.3 * i), (DARK, ":") if not i else (VERMILION, "-")
-            axis.plot([score] * 2, [0, high], color=look[0], linestyle=look[1], linewidth=2)
-            side = "left" if score < (bins[0] + bins[-1]) / 2 else "right"
-            behind = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
-            axis.text(score, high, f" {words} ", ha=side, va="center", fontsize=11, bbox=behind)
-        axis.set(xlim=(bins[0], bins[-1]), ylim=(0, top * (1.3 + 0.3 * len(marks))), yticks=[])
-        axis.set_title(name)
-        axis.spines["left"].set_visible(False)
-        axis.tick_params(labelbottom=axis is axes[-1])
+        for j, (score, words) in enumerate(lines):  # the words stand above all bars
+            high, left = top * (1.05 + 0.3 * j), score < (bins[0] + bins[-1]) / 2
+            axis.plot([score] * 2, [0, high], color=VERMILION if j else DARK, linewidth=2)
+            axis.text(score, high, f" {words} ", ha="left" if left else "right", fontsize=11)
+        axis.set(xlim=(bins[0], bins[-1]), ylim=(0, top * (1.3 + 0.3 * len(marks))), title=name)
         said.append(f"{name}: ".lstrip(": ") + "; ".join(words for _, words in lines))
-    axes[-1].set_xlabel("cosine similarity of two items from different sources")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=13)
+    axis.set_xlabel("cosine similarity of two items from different sources")
     return Figure.of(figure, f"Histograms of random pairs' cosines. {'. '.join(said)}.")
 
 
-@styled
+@drawing
 def heat_maps(
     images: Sequence, maps: Sequence[np.ndarray], titles: Sequence[str], cosine: float
 ) -> Figure:
@@ -357,190 +313,140 @@ def heat_maps(
         titles: a line above each.
         cosine: what each map adds up to.
     """
-    _check(images=images, maps=maps, titles=titles)
-    films = np.ndim(maps[0]) == 3
-    frames, parts = [], [part if films else part[None] for part in maps]
-    for image, part in zip(images, parts, strict=True):
-        step = len(image) // len(part) if films else 1
-        frames.append(image[step // 2 :: step][: len(part)] if films else [image])
-    times = max(map(len, parts))
-    rows, columns = (len(maps), 2 * times) if films else (-(-len(maps) // 2), min(4, 2 * len(maps)))
-    tall = np.shape(frames[0][0])[0] / np.shape(frames[0][0])[1]
-    figure = new_figure(2.3 * columns + 1, (2.3 * tall + 0.6) * rows)
-    axes = figure.subplots(rows, columns, squeeze=False)
-    for axis in axes.flat:
-        axis.axis("off")
-    each = axes.ravel()[: 2 * times * len(parts)].reshape(len(parts), -1)
-    low, high = min(part.min() for part in parts), max(part.max() for part in parts)
-    limits, said = {"vmin": 0, "vmax": high, "cmap": "magma"}, []
-    if low < 0:
-        limits = {"vmin": -max(high, -low), "vmax": max(high, -low), "cmap": "PuOr_r"}
-    for row, shown, part, title in zip(each, frames, parts, titles, strict=True):
-        for time, (frame, heat) in enumerate(zip(shown, part, strict=True)):
-            row[time].imshow(frame)
-            drawn = row[times + time].imshow(heat, aspect="auto", **limits)
-            row[times + time].set_box_aspect(tall)
-            row[times + time].set_title(f"sum {heat.sum():.3f}", fontsize=11, loc="center", pad=3)
-        row[0].set_title(title, fontsize=12, pad=4)
-        time, y, x = (int(i) + 1 for i in np.unravel_index(part.argmax(), part.shape))
+    films, tiles, lines, said = np.ndim(maps[0]) == 3, [], [], []
+    low, high = min(np.min(part) for part in maps), max(np.max(part) for part in maps)
+    most, colors = max(high, -low), matplotlib.colormaps["PuOr_r" if low < 0 else "magma"]
+    for image, part, title in zip(images, maps, titles, strict=True):
+        frames, parts = (image, part) if films else (image[None], part[None])
+        step = len(frames) // len(parts)
+        tiles += [frames[step * i + step // 2] for i in range(len(parts))]
+        tiles += [colors((heat / most + 1) / 2 if low < 0 else heat / most) for heat in parts]
+        lines += [title, *[""] * (len(parts) - 1), *(f"sum {heat.sum():.3f}" for heat in parts)]
+        time, y, x = (int(place) + 1 for place in np.unravel_index(parts.argmax(), parts.shape))
         where = f"time {time}, " * films + f"row {y}, column {x}"
-        said.append(f"{title}: most from {where} of {' x '.join(map(str, part.shape[-2:]))}")
-    figure.colorbar(drawn, ax=axes, shrink=0.8, label="contribution to the cosine")
+        said.append(f"{title}: most from {where} of {' x '.join(map(str, parts.shape[1:]))}")
     alt = f"{'Films' if films else 'Pictures'} and heat maps of what each place contributes"
-    return Figure.of(figure, f"{alt} to a cosine of {cosine:.2f}. {'; '.join(said)}.", photo=True)
+    alt = f"{alt} to a cosine of {cosine:.2f}. {'; '.join(said)}."
+    return grid(
+        tiles, lines, alt, 4, 2.3, f"Contributions, {low:.3f} (dark) to {high:.3f} (bright)"
+    )
 
 
-@styled
-def map_2d(
-    points: np.ndarray, catalog, title="", side=40, thumbnails: Sequence = (), frames="label"
-) -> Figure:
-    """Show n items as thumbnails, `side` pixels long, at their places on a plane, (n, 2).
+@drawing
+def map_2d(points: np.ndarray, catalog, title: str, thumbnails: Sequence, frames="kind") -> Figure:
+    """Show n items as thumbnails, 40 pixels long, at their places on a plane, (n, 2).
 
-    Without `thumbnails`, n small pictures, the items are read as pictures. `frames` says by what
-    frames are coloured: by `label`, or by `kind` (picture, film or sound).
+    Their frames are coloured by `kind` (picture, film or sound) or by `label`.
     """
-    _check(points=points, items=catalog, thumbnails=thumbnails if len(thumbnails) else points)
-    figure, axis = _axes(10.5, 6.6, xticks=[], yticks=[], title=title)
+    figure, ((axis,),) = new_axes(10.5, 6.6, xticks=[], yticks=[], title=title)
     axis.scatter(*points.T, alpha=0)
-    legend, said = {}, {}
-    for i, (point, item) in enumerate(zip(points, catalog, strict=True)):
-        small = thumbnails[i] if len(thumbnails) else read_image(item.path, draft_side=2 * side)
-        small = small.copy()
-        small.thumbnail((side, side))
-        name, color, line = item.label, label_color(item.label), "-"
-        if frames == "kind":
-            name, (color, line) = item.kind, KIND_FRAMES[item.kind]
-        said.setdefault(name, []).append(point)
-        name = name if color != GREY else "all others"
-        frame = {"edgecolor": color, "linestyle": line, "linewidth": 2, "boxstyle": "square"}
-        axis.add_artist(AnnotationBbox(OffsetImage(small), point, pad=0.1, bboxprops=frame))
-        legend[name] = Line2D([], [], color=color, linestyle=line, linewidth=3, label=name)
+    names, said = np.array([getattr(item, frames) for item in catalog]), []
+    for name in dict.fromkeys(names.tolist()):
+        color, line = KIND_FRAMES.get(name, (label_color(name), "-"))
+        axis.plot([], [], color=color, linestyle=line, linewidth=3, label=name)
+        x, y = points[names == name].mean(axis=0)
+        said.append(f"{name} around ({x:.1f}, {y:.1f})")
+        look = {"edgecolor": color, "linestyle": line, "linewidth": 2, "boxstyle": "square"}
+        for i in np.flatnonzero(names == name):
+            small = OffsetImage(ImageOps.contain(thumbnails[i], (40, 40)))
+            axis.add_artist(AnnotationBbox(small, points[i], pad=0.1, bboxprops=look))
     axis.margins(0.06)
-    axis.spines[["left", "bottom"]].set_visible(False)
-    _legend(axis, handles=sorted(legend.values(), key=lambda x: x.get_label() == "all others"))
-    text, middles = f"Map of {len(points)} thumbnails.", {x: np.mean(y, 0) for x, y in said.items()}
-    around = ", ".join(f"{name} around ({x:.1f}, {y:.1f})" for name, (x, y) in middles.items())
-    return Figure.of(figure, f"{text} Middle of each {frames}: {around}.", photo=True, text=text)
+    axis.spines[:].set_visible(False)
+    _legend(axis)
+    text = f"Map of {len(points)} thumbnails."
+    alt = f"{text} Middle of each {frames}: {', '.join(said)}."
+    return Figure.of(figure, alt, photo=True, text=text)
 
 
-@styled
+@drawing
 def lines(
-    x, ys: Mapping, xlabel="", ylabel="", title="", alt="", logx=False, logy=False, marks=None
+    x, ys: Mapping, xlabel="", ylabel="", title="", logx=False, logy=False, marks=None
 ) -> Figure:
-    """Show any number of curves, name -> values; x is where all have them, or name -> where.
+    """Show any number of curves, name -> values at x.
 
     `marks` is words -> an x to mark with a line.
     """
-    _check(curves=ys)
-    figure, axis = _axes(9.5, 3.7, xlabel=xlabel, ylabel=ylabel, title=title)
-    said, marks = [], marks or {}
+    figure, ((axis,),) = new_axes(9.5, 3.7, xlabel=xlabel, ylabel=ylabel, title=title)
+    said, x, marks = [], np.asarray(x), marks or {}
     for i, (name, y) in enumerate(ys.items()):
-        at, y = np.asarray(x[name] if isinstance(x, Mapping) else x), np.asarray(y, dtype=float)
-        _check(places=at, values=y)
         dash, marker = ("-", "--", "-.", ":")[(i + i // 8) % 4], "os^Dv*Ph"[i % 8]
-        look = {"color": COLORS[i % 8], "linewidth": 2, "marker": marker if len(at) < 21 else ""}
-        axis.plot(at, y, dash, label=name, **look)
-        if np.isfinite(y).any():
-            top = f"highest at {at[np.nanargmax(y)]:.4g} with {np.nanmax(y):.3g}"
-            said.append(f"{name} from {y[0]:.3g} to {y[-1]:.3g}, {top}")
+        look = {"color": COLORS[i % 8], "linewidth": 2, "marker": marker if len(x) < 21 else ""}
+        axis.plot(x, y, dash, label=name, **look)
+        top = f"highest at {x[np.nanargmax(y)]:.4g} with {np.nanmax(y):.3g}"
+        said.append(f"{name} from {y[0]:.3g} to {y[-1]:.3g}, {top}")
     for i, (words, place) in enumerate(marks.items()):  # the words stand above the axes
         axis.axvline(place, color=DARK, linestyle=":", linewidth=1.5)
-        up = {"xytext": (0, 4 + 14 * (i % 2)), "textcoords": "offset points", "ha": "center"}
-        axis.annotate(words, (place, 1), xycoords=axis.get_xaxis_transform(), fontsize=11, **up)
+        where = axis.get_xaxis_transform()
+        axis.text(place, 1.02 + 0.07 * (i % 2), words, transform=where, ha="center", fontsize=11)
         said.append(f"{words} at {place:.4g}")
-    axis.set_title(title, pad=8 + 15 * min(2, len(marks)))
     for log, one in ((logx, axis.xaxis), (logy, axis.yaxis)):
         if log:
             one.axes.set(**{f"{one.axis_name}scale": "log"})
             one.set_major_formatter(lambda value, _: f"{value:,.10g}")
+            one.set_minor_formatter("")
     if len(ys) > 1:
         _legend(axis)
-    return Figure.of(figure, alt or f"Curves, {ylabel} over {xlabel}: {'; '.join(said)}.")
+    return Figure.of(figure, f"Curves, {ylabel} over {xlabel}: {'; '.join(said)}.")
 
 
-@styled
-def waveforms(sounds: Sequence[np.ndarray], titles: Sequence[str], start: float = 0.0) -> Figure:
+@drawing
+def waveforms(sounds: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
     """Show 16 kHz waveforms above each other on the same axes: air pressure over time."""
-    _check(sounds=sounds, titles=titles)
-    figure, axes = _axes(9.5, 1.6 * len(sounds) + 0.5, len(sounds))
-    peaks, said = [np.abs(sound).max(initial=0) for sound in sounds], []
-    end, most = start + max(map(len, sounds)) / SAMPLE_RATE, 1.05 * (max(peaks) or 1)
-    for axis, sound, title, peak in zip(np.ravel(axes), sounds, titles, peaks, strict=True):
-        axis.plot(start + np.arange(len(sound)) / SAMPLE_RATE, sound, color=BLUE, linewidth=0.8)
-        axis.set(xlim=(start, end), ylim=(-most, most), ylabel="pressure", title=title)
+    figure, axes = new_axes(9.5, 1.6 * len(sounds) + 0.5, len(sounds), ylabel="pressure")
+    said, longest = [], max(map(len, sounds)) / SAMPLE_RATE
+    peaks = [np.abs(sound).max(initial=0) for sound in sounds]
+    for axis, sound, title, peak in zip(axes[:, 0], sounds, titles, peaks, strict=True):
+        axis.plot(np.arange(len(sound)) / SAMPLE_RATE, sound, color=BLUE, linewidth=0.8)
+        most = 1.05 * (max(peaks) or 1)
+        axis.set(xlim=(0, longest), ylim=(-most, most), title=title)
         said.append(f"{title}: {len(sound) / SAMPLE_RATE:.2f} s, up to {peak:.2f}")
     axis.set_xlabel("seconds")
     return Figure.of(figure, f"Waveforms. {'; '.join(said)}.")
 
 
-@styled
+@drawing
 def spectrograms(
-    images: Sequence[np.ndarray],
-    titles: Sequence[str],
-    alt: str = "",
-    hertz: np.ndarray | None = None,
-    pitch: np.ndarray | None = None,
-    unit: str | Sequence[str] = "dB",
-    signed: bool = False,
-    xlabel: str = "seconds",
-    ylabel: str = "hertz",
-    width: float | None = None,
+    images: Sequence, titles: Sequence[str], hertz=None, pitch=None, unit="dB", signed=False
 ) -> Figure:
     """Show spectrograms, (bands, frames) each, beside each other, low frequencies at the bottom.
 
     Args:
-        images: a frame every 10 ms, or `width` is what the last column stands for.
+        images: a frame every 10 ms.
         titles: a line above each.
-        alt: the figure in words; without it, the titles and sizes.
         hertz: the frequency of each row, for the axis; None numbers the rows.
         pitch: a pitch in hertz for each frame of the first image, drawn as dots; 0 is none.
-        unit: what the colours stand for, on one scale for all; a unit for each gives each its own.
-        signed: the last image has values on both sides of zero: orange above, purple below.
-        xlabel: what a column is.
-        ylabel: what a row is.
-        width: see `images`.
+        unit: what the colours stand for, on one scale for all.
+        signed: values lie on both sides of zero: orange above, purple below.
     """
-    units = [unit] * len(images) if isinstance(unit, str) else list(unit)
-    _check(spectrograms=images, titles=titles, units=units)
-    own, said = signed or not isinstance(unit, str), []
-    figure, axes = _axes(min(12, 4.3 * len(images) + 0.9), 3.6, 1, len(images), ylabel=ylabel)
-    axes = np.ravel(axes)
-    low, high = (f([f(image) for image in images]) for f in (np.nanmin, np.nanmax))
-    for axis, image, title, label in zip(axes, images, titles, units, strict=True):
+    width, said = min(12, 4.3 * len(images) + 0.9), []
+    figure, axes = new_axes(width, 3.6, 1, len(images), ylabel="hertz", xlabel="seconds")
+    low, high = min(map(np.min, images)), max(map(np.max, images))
+    look = {"vmin": low, "vmax": high, "cmap": "magma", "origin": "lower", "aspect": "auto"}
+    look |= {"vmin": -max(high, -low), "vmax": max(high, -low), "cmap": "PuOr_r"} if signed else {}
+    for axis, image, title in zip(axes[0], images, titles, strict=True):
+        rows, columns = np.shape(image)
+        ends = (0, columns / 100, 0, rows)
+        shown = axis.imshow(image, extent=ends, interpolation="nearest", **look)
+        axis.set_title(title)
         if hertz is not None:
-            _check(rows=image, frequencies=hertz)
             at = [x for x in (250, 500, 1000, 2000, 4000) if hertz[0] <= x <= hertz[-1]]
-            axis.set_yticks(_row_of(hertz, at), [f"{x:g}".replace("000", "k") for x in at])
-        look = {"cmap": "magma"} if own else {"cmap": "magma", "vmin": low, "vmax": high}
-        if signed and axis is axes[-1]:
-            most = np.nanmax(np.abs(image))
-            look = {"cmap": "PuOr_r", "vmin": -most, "vmax": most}
-        ends, fast = (0, width or np.shape(image)[1] / 100, 0, len(image)), "nearest"
-        look |= {"origin": "lower", "aspect": "auto", "extent": ends, "interpolation": fast}
-        shown = axis.imshow(image, **look)
-        axis.set(title=title, xlabel=xlabel)
-        if own or axis is axes[-1]:
-            figure.colorbar(shown, ax=axis if own else axes, label=label)
-        said.append(f"{title}, {' x '.join(map(str, np.shape(image)))}")
+            middles = np.arange(rows) + 0.5
+            axis.set_yticks(np.interp(at, hertz, middles), [f"{x}".replace("000", "k") for x in at])
+        said.append(f"{title}, {rows} x {columns}")
     if pitch is not None:
         voiced = np.flatnonzero(np.nan_to_num(pitch) > 0)
-        look = {"color": "#00E5FF", "markersize": 6, "mec": "black", "mew": 0.6}
-        axes[0].plot((voiced + 0.5) / 100, _row_of(hertz, np.asarray(pitch)[voiced]), "o", **look)
-    return Figure.of(figure, alt or f"Spectrograms: {'; '.join(said)}.", photo=True)
+        heights = np.interp(np.asarray(pitch)[voiced], hertz, middles)
+        axes[0, 0].plot((voiced + 0.5) / 100, heights, "o", color="#00E5FF", mec="black", mew=0.6)
+    figure.colorbar(shown, ax=axes, label=unit)
+    return Figure.of(figure, f"Spectrograms: {'; '.join(said)}.", photo=True)
 
 
-def _row_of(hertz: np.ndarray, frequencies) -> np.ndarray:
-    """Return the height at which frequencies lie between the middles of rows."""
-    return np.interp(frequencies, hertz, np.arange(len(hertz)) + 0.5)
-
-
-@styled
+@drawing
 def dots(values: np.ndarray, labels: Sequence[str], xlabel: str = "", title: str = "") -> Figure:
     """Show a value of each item as a dot, a row for each label."""
-    _check(values=values, labels=labels)
     values, labels = np.asarray(values, dtype=float), np.asarray(labels)
     names, said = list(dict.fromkeys(labels.tolist())), []
-    figure, axis = _axes(9.5, 0.7 * len(names) + 1.2, xlabel=xlabel, title=title)
+    figure, ((axis,),) = new_axes(9.5, 0.7 * len(names) + 1.2, xlabel=xlabel, title=title)
     for row, label in enumerate(names):
         mine, look = values[labels == label], {"markersize": 9, "alpha": 0.65, "mec": DARK}
         axis.plot(mine, [row] * len(mine), "os^D"[row % 4], color=label_color(label), **look)
@@ -550,75 +456,31 @@ def dots(values: np.ndarray, labels: Sequence[str], xlabel: str = "", title: str
     return Figure.of(figure, f"Dots, {xlabel}: {'; '.join(said)}.")
 
 
-@styled
-def film_strip(
-    frames: Sequence[np.ndarray], times: Sequence[float], title: str = "", alt: str = ""
-) -> Figure:
-    """Show frames, (height, width, 3) each, with their seconds; `alt` says what happens there."""
-    _check(frames=frames, times=times)
-    columns = min(8, len(frames))
-    rows, tall = -(-len(frames) // columns), max(len(frame) / len(frame[0]) for frame in frames)
-    figure = new_figure(1.5 * columns, (1.5 * tall + 0.3) * rows)
-    for i, axis in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
-        axis.axis("off")
-        if i < len(frames):
-            axis.imshow(frames[i])
-            axis.set_title(f"{times[i]:.2f} s", fontsize=11, loc="center", pad=2)
-    figure.suptitle(title, fontsize=13, x=0.01, ha="left")
-    said = f"{len(frames)} frames from second {times[0]:.2f} to {times[-1]:.2f}"
-    said = ". ".join(words.rstrip(".") for words in (said, title, alt) if words) + "."
-    return Figure.of(figure, f"Film strip: {said}", photo=True, text=f"[film strip] {said}")
-
-
-@styled
+@drawing
 def kernel_in_time(frames: np.ndarray, at: int, span: int = 3) -> Figure:
-    """Draw a clip (t, height, width, 3) under a 3-D kernel of `span` frames from frame `at` on."""
-    _check(frames=frames)
-    count, height, width = frames.shape[:3]
-    figure, axis = _axes(6.6, 2.6)
-    for i in reversed(range(count)):  # each frame covers the left part of the one behind it
-        x, y, inside = 0.55 * width * i, -0.1 * height * i, at <= i < at + span
-        axis.imshow(frames[i], extent=(x, x + width, y + height, y), zorder=3 * (count - i))
-        look = {"fill": False, "edgecolor": ORANGE if inside else "white", "linewidth": 3}
-        axis.add_patch(Rectangle((x, y), width, height, zorder=3 * (count - i) + 1, **look))
-        if inside:
-            look = {"facecolor": ORANGE, "edgecolor": DARK, "zorder": 3 * (count - i) + 2}
-            place, side = (x + 0.62 * width, y + 0.4 * height), 0.3 * width
-            axis.add_patch(Rectangle(place, side, side, **look))
-    end = (0.55 * count + 0.45) * width
-    _arrow(axis, (0, 1.12 * height), (end, 1.12 * height))
-    axis.text(0, 1.2 * height, "time", va="top")
-    ends = (-0.05 * width, end + 0.05 * width), (1.5 * height, -0.1 * count * height)
-    axis.set(xlim=ends[0], ylim=ends[1], aspect="equal")
+    """Show a clip (t, height, width, 3), and the `span` frames from `at` on under a 3-D kernel."""
+    _, height, width, _ = np.shape(frames)
+    frames, covered = np.array(frames), range(at, at + span)
+    frames[at : at + span, height // 3 : height // 2, width // 3 : width // 2] = (230, 159, 0)
+    colors = [ORANGE if i in covered else "white" for i in range(len(frames))]
+    edge = 1 + width // 16
+    framed = [ImageOps.expand(_picture(x), edge, y) for x, y in zip(frames, colors, strict=True)]
+    alt = f"{len(frames)} frames in order; a kernel covers frames {at + 1} to {at + span}."
+    return grid(framed, [], alt, len(frames), 1.2, "time \u2192")
+
+
+@drawing
+def diagram(boxes: Mapping[str, tuple], arrows: Sequence[tuple]) -> Figure:
+    """Draw boxes, name -> (x, y, second line), and what flows: (from, to, what); x, y: 0 to 1."""
+    figure, ((axis,),) = new_axes(10, 4.2, xlim=(0, 1), ylim=(0, 1))
     axis.axis("off")
-    alt = f"{count} frames, one behind the other; a kernel covers frames {at + 1} to {at + span}."
-    return Figure.of(figure, alt)
-
-
-@styled
-def diagram(boxes: Mapping[str, tuple], arrows: Sequence[tuple], alt="", size=(10, 4.2)) -> Figure:
-    """Draw boxes, name -> (x, y, second line), and what flows: (from, to, what).
-
-    x and y of a box's middle go from 0 to 1; `size` is width and height.
-    """
-    _check(boxes=boxes)
-    figure, axis = _axes(*size, xlim=(0, 1), ylim=(0, 1))
-    axis.axis("off")
-    half, middle = np.array([0.105, 0.11]), {"ha": "center", "va": "center", "color": DARK}
+    look, middle = {"boxstyle": "round,pad=0.8", "fc": "#EAF2F8", "ec": BLUE}, {"ha": "center"}
     for name, (x, y, more) in boxes.items():
-        _box(axis, x - half[0], y - half[1], *(2 * half))
-        axis.text(x, y + 0.04 * bool(more), name, fontweight="bold", **middle)
-        axis.text(x, y - 0.05, more, fontsize=11, **middle)
+        axis.text(x, y, f"{name}\n{more}".strip(), va="center", bbox=look, **middle)
     for start, end, label in arrows:
-        if missing := {start, end} - set(boxes):
-            raise ValueError(f"An arrow names {missing.pop()!r}; boxes: {', '.join(boxes)}.")
         a, b = np.array(boxes[start][:2]), np.array(boxes[end][:2])
-        flat = abs(b - a)[0] > abs(b - a)[1]
-        out = np.sign(b - a) * half * ((1, 0) if flat else (0, 1))
-        _arrow(axis, tuple(a + out), tuple(b - out))
-        x, y = (a + b) / 2 + ((0, 0.02) if flat else (0.012, 0))
-        place = {"ha": "center", "va": "bottom"} if flat else {"ha": "left", "va": "center"}
-        axis.text(x, y, label, fontsize=11, **place)
+        axis.annotate("", b, a, arrowprops={**ARROW, "shrinkA": 75, "shrinkB": 75})
+        axis.text(*(a + b) / 2, label, backgroundcolor="white", fontsize=11, **middle)
     said = [f"{name} ({more})" if more else name for name, (_, _, more) in boxes.items()]
     flows = [f"{start} to {end}: {label}" for start, end, label in arrows]
-    return Figure.of(figure, alt or f"Boxes {', '.join(said)}. Arrows {'; '.join(flows)}.")
+    return Figure.of(figure, f"Boxes {', '.join(said)}. Arrows {'; '.join(flows)}.")
