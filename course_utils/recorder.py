@@ -7,7 +7,6 @@ It goes into a private folder that is deleted when the kernel ends, and nowhere 
 
 from __future__ import annotations
 
-import hashlib
 import io
 import re
 import shutil
@@ -38,8 +37,6 @@ def safe_name(name: str) -> str:
     """Return a file name that is safe on every system; its suffix stays, and letters do."""
     name = re.sub(r"[^\w. -]", "_", re.split(r"[/\\]", name)[-1]).strip(" .")
     stem, dot, suffix = name.rpartition(".") if re.search(r".\.\w{1,8}$", name) else (name, "", "")
-    if re.match(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", stem, re.I):  # Windows' names of devices
-        stem = f"_{stem}"
     return f"{stem[:40].strip(' .') or 'file'}{dot}{suffix}"
 
 
@@ -58,11 +55,10 @@ def look(path: Path, kinds: Sequence[str] = KINDS) -> str:
     if kind == "video":
         media.read_frames(path, count=1)
         seconds = media.video_seconds(path)
+    elif np.abs(heard := media.read_waveform(path)).max() < SILENT:
+        raise MediaError(path, "is silent", "see which microphone is on, and record again")
     else:
-        heard = media.read_waveform(path)
         seconds = len(heard) / media.SAMPLE_RATE
-        if np.abs(heard).max() < SILENT:
-            raise MediaError(path, "is silent", "see which microphone is on, and record again")
     if seconds < SHORTEST:
         raise MediaError(path, f"lasts {seconds:.1f} s", f"make it {SHORTEST} s or longer")
     return f"a {ONE[kind]} of {seconds:.1f} s"
@@ -81,10 +77,7 @@ class Recorder:
 
         Raises:
             MediaError: there is no such default file.
-            ValueError: there is no such kind.
         """
-        if not kinds or set(kinds) - set(KINDS):
-            raise ValueError(f"kinds is {kinds!r}; it may name {', '.join(KINDS)}.")
         self.mode, self.kinds, self.act = mode, tuple(kinds), act
         self.title, self.button, self.invitation = MODES[mode]
         self.path: Path | None = None if default is None else check_file(default)
@@ -111,34 +104,38 @@ class Recorder:
             self._widget.on_msg(self._heard)
         return self._widget
 
-    def picture(self):
-        """Return a drawing for places where nobody can record: the default, nothing recorded."""
+    def _repr_mimebundle_(self, include=None, exclude=None):
         from course_utils.figures import Figure, pipeline
         from course_utils.players import thumbnail
 
-        small = None
-        if self.default:
-            small = Image.open(io.BytesIO(thumbnail(self.default, kind_of(self.default))))
-        drawn = pipeline([(self.title, small, f"{self.invitation}{self.unless}")])
+        small = self.default and thumbnail(self.default, kind_of(self.default))
+        small = Image.open(io.BytesIO(small)) if small else None
+        drawn = pipeline([(self.title, small, f"{self.invitation}{self.unless}")]).data
         alt = f"A recorder, which works in a live notebook only: {self!r}"
-        return Figure(drawn.data, alt, repr(self))
-
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        data, metadata = self.picture()._repr_mimebundle_()
+        data, metadata = Figure(drawn, alt, repr(self))._repr_mimebundle_()
         if is_live():
-            data.pop("text/html", None)
+            data.pop("text/html")
             shown, how = self.widget()._repr_mimebundle_()
             data, metadata = shown | data, metadata | how
         return data, metadata
 
     def _heard(self, _, message: dict, buffers: list) -> None:
         """Do what the browser asks for, and answer in one sentence."""
-        if message["do"] == "piece" and not (self._arriving and message["id"] == self._asked):
+        what, known = message["do"], self._arriving and message["id"] == self._asked
+        if what == "piece" and not known:
             return  # of a file that was given up
         self._asked = message["id"]
         try:
-            if said := self._do(message["do"], message, buffers):
-                self._say(said)
+            if what != "piece":
+                self._drop()  # it takes the place of what was asked for before
+            if what == "path":
+                self._say(self._take(Path(message["path"].strip().strip("\"'")).expanduser()))
+            elif what == "delete":
+                self._delete()
+            elif what == "hello":  # says a place where it is newly shown
+                self._say(*self._said)
+            else:
+                self._receive(message, buffers)
         except Exception as error:
             self._drop()
             if isinstance(error, MediaError):  # its name will do: nobody knows the private folder
@@ -147,41 +144,30 @@ class Recorder:
             if not isinstance(error, (ValueError, OSError, RuntimeError)):
                 raise
 
-    def _do(self, what: str, message: dict, buffers: list) -> str | None:
-        if what != "piece":
-            self._drop()  # it takes the place of what was asked for before
-        if what == "path":
-            return self._take(Path(message["path"].strip().strip("\"'")).expanduser())
-        if what == "hello":  # says a place where it is newly shown
-            return self._say(*self._said)
-        if what == "delete":  # files that were given by their path stay
-            for path in self._kept:
-                shutil.rmtree(path.parent, ignore_errors=True)
-            self.path = self.default if self.path in self._kept else self.path
-            self._kept = []
-            return f"What you recorded is deleted.{self.unless}"
-        if what == "start":  # a folder for each, so that files of the same name stay apart
+    def _delete(self) -> None:
+        """Delete what was recorded; files that were given by their path stay."""
+        for path in self._kept:
+            shutil.rmtree(path.parent, ignore_errors=True)
+        self.path = self.default if self.path in self._kept else self.path
+        self._kept = []
+        self._say(f"What you recorded is deleted.{self.unless}")
+
+    def _receive(self, message: dict, buffers: list) -> None:
+        """Begin a file, or add a piece; ask for the next one, or take the file if it is whole."""
+        if message["do"] == "start":  # a folder for each, so that files of the same name stay apart
             folder = Path(tempfile.mkdtemp(dir=private_folder()))
             self._arriving, self._size = folder / safe_name(message["name"]), message["size"]
-            self._arriving.touch()
-        else:
-            self._add(message["at"], bytes(buffers[0]), message["check"])
-        path, got = self._arriving, self._arriving.stat().st_size
-        self._widget.send({"id": self._asked, "got": got})  # and it sends the next piece
-        if got < self._size:
-            return None
-        said = self._take(path)
-        self._kept.append(path)
-        self._arriving = None
-        return said
-
-    def _add(self, at: int, piece: bytes, check: str) -> None:
-        # Pages that are not secure have no SHA-256 and send the length instead.
-        mine = hashlib.sha256(piece).hexdigest() if len(check) == 64 else str(len(piece))
-        if at != self._arriving.stat().st_size or mine != check:
-            raise MediaError(self._arriving, "arrived damaged", "send it again")
         with self._arriving.open("ab") as file:
-            file.write(piece)
+            if message.get("at", 0) != file.tell():
+                raise MediaError(self._arriving, "arrived damaged", "send it again")
+            file.writelines(buffers)
+            got = file.tell()
+        self._widget.send({"id": self._asked, "got": got})  # and it sends the next piece
+        if got >= self._size:
+            said = self._take(self._arriving)
+            self._kept.append(self._arriving)
+            self._arriving = None
+            self._say(said)
 
     def _take(self, path: Path) -> str:
         """Make a file the path, unless it cannot be used; return what to say."""
@@ -197,9 +183,9 @@ class Recorder:
 
     def _drop(self) -> None:
         """Forget a file that is not, or not yet, of use."""
-        if self._arriving is not None:
+        if self._arriving:
             shutil.rmtree(self._arriving.parent, ignore_errors=True)
-            self._arriving = None
+        self._arriving = None
 
     def _say(self, said: str, wrong: bool = False) -> None:
         self._said = said, wrong
