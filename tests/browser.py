@@ -1,11 +1,8 @@
 """A Jupyter server and a real browser: what the tests that click share.
 
-    with serving(tmp_path) as server, opened(server, "small.ipynb", cells=["1 + 1"]) as page:
-        ...  # every cell has run; `page` is Playwright's
-        assert errors(page) == []
-
-`PYTHONPATH=. python tests/browser.py NOTEBOOK FOLDER` opens a notebook of yours, runs it, prints
-what went wrong and leaves a picture of each output in FOLDER.
+with serving(tmp_path) as server, opened(server, "small.ipynb", cells=["1 + 1"]) as page:
+    ...  # every cell has run; `page` is Playwright's
+    assert errors(page) == []
 """
 
 import contextlib
@@ -26,9 +23,8 @@ import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, NAMES)), "")
 CHROMIUM_ARGS = [
     "--no-sandbox",
     "--disable-background-networking",
@@ -107,15 +103,8 @@ def serving(home: Path, program: str = "lab", **variables: str):
 def opened(server: Server, notebook: str, cells=None, seconds: int = 480, size=(1280, 720)):
     """Open a notebook in a browser that reaches the server alone, and run it from top to bottom.
 
-    Args:
-        server: where.
-        notebook: its name in `notebooks/`; its stored outputs are taken out.
-        cells: the sources of its code cells, for a notebook that is made here.
-        seconds: how long all cells together may take.
-        size: width and height of the window.
-
-    Yields:
-        Playwright's page, when every cell has run.
+    Stored outputs of `notebook`, a name in `notebooks/`, are taken out; `cells` are the sources of
+    one that is made here. `seconds` is how long all cells may take. Yields Playwright's page.
     """
     from playwright.sync_api import sync_playwright
 
@@ -134,16 +123,15 @@ def opened(server: Server, notebook: str, cells=None, seconds: int = 480, size=(
         page = browser.new_page(viewport={"width": size[0], "height": size[1]})
         page.route("**", lambda route: _local(route, urlparse(server.address).netloc))
         # Jupyter may ask something, such as when a save took long.
-        page.add_locator_handler(page.locator(".jp-Dialog"), _close, no_wait_after=True)
+        page.add_locator_handler(
+            page.locator(".jp-Dialog"),
+            lambda dialog: dialog.locator("button.jp-mod-accept").click(),
+            no_wait_after=True,
+        )
         page.goto(f"{server.address}/{where}/notebooks/{notebook}?{query}")
         run_all(page, seconds)
         yield page
         browser.close()
-
-
-def _close(dialog) -> None:
-    print("Jupyter asked:", dialog.inner_text().replace("\n", " "))
-    dialog.locator("button.jp-mod-accept").click()
 
 
 def _local(route, ours: str) -> None:
@@ -214,17 +202,3 @@ def plays(page, player) -> None:
                 page.wait_for_timeout(250)
     state = "({paused, readyState, currentTime}) => ({paused, readyState, currentTime})"
     pytest.fail(f"the player does not play: {player.evaluate(state)}")
-
-
-if __name__ == "__main__":
-    import tempfile
-
-    source, folder = Path(sys.argv[1]), Path(sys.argv[2])
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as home, serving(Path(home)) as server:
-        shutil.copy(source, server.course / "notebooks" / source.name)
-        with opened(server, source.name) as page:
-            print("\n".join(errors(page)) or "no errors")
-            for number, output in enumerate(page.locator(".jp-Cell-outputWrapper").all()):
-                if output.is_visible() and output.bounding_box()["height"] > 30:
-                    output.screenshot(path=folder / f"{number:03}.png")
