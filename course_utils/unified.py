@@ -8,30 +8,20 @@ the sounds. So videos are also the bridge between pictures and sounds, which sha
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import chain, zip_longest
 from pathlib import Path
+from random import Random
 
 import numpy as np
 
+from course_utils import media
 from course_utils.cache import EmbeddingCache
 from course_utils.catalog import Catalog, Item, item_id
-from course_utils.evaluation import Percentiles, above, best_of
-from course_utils.media import (
-    MediaError,
-    NoSoundError,
-    check_file,
-    displayable,
-    kind_of,
-    read_frames,
-    video_seconds,
-)
+from course_utils.evaluation import Percentiles, above
 from course_utils.search import best_cosines, reciprocal_rank_fusion
-from course_utils.session import DATA
-from course_utils.store import MemoryStore, Store, StoreError, check_text
+from course_utils.store import MemoryStore, Store
 
 KINDS = ("image", "video", "audio")
 SPACES = {"image": ("image",), "video": ("video", "image", "audio"), "audio": ("audio",)}
@@ -39,8 +29,9 @@ ALIKE = {"image": "looks alike", "video": "alike as clips", "audio": "sounds ali
 MAX_FRAMES = 8  # key frames of a video, one a second
 DEPTH = 20  # how far down each list is read before lists are put together
 BRIDGES = 3  # videos between a picture and a sound
-SAMPLE, KNOWN = 200, 5000  # items whose pairs say what a cosine is worth, of the first so many
+SAMPLE = 200  # items of a kind whose pairs say what a cosine is worth
 FRAME = "/#frame="  # between a video's id and a key frame's number; nothing lies below a file
+PARTS = ["", *(f"{FRAME}{number}" for number in range(MAX_FRAMES))]  # what may follow an item's id
 
 
 @dataclass(frozen=True)
@@ -54,7 +45,6 @@ class Hop:
         percentile: which percentage of random pairs of these two kinds has a lower cosine; None
             where nothing is known of them.
         seconds: the video's moment that matched, where key frames were compared.
-        among: how many items it was found among.
     """
 
     space: str
@@ -62,12 +52,6 @@ class Hop:
     cosine: float
     percentile: float | None = None
     seconds: float | None = None
-    among: int = 1
-
-    @property
-    def beyond_chance(self) -> bool:
-        """Whether its percentile is more than the best of so many items reaches by chance."""
-        return self.percentile is not None and self.percentile > best_of(self.among)
 
     def __str__(self) -> str:
         at = "" if self.seconds is None else f" at {self.seconds:.1f} s"
@@ -180,13 +164,14 @@ class UnifiedSearch:
         Raises:
             ValueError: a space has no encoder, or has two.
         """
+        if sorted(encoder.space for encoder in encoders) != sorted(KINDS):
+            raise ValueError("Give three encoders: one each for the spaces image, video and audio.")
         cached = [e if isinstance(e, EmbeddingCache) else EmbeddingCache(e) for e in encoders]
         self.encoders = {encoder.space: encoder for encoder in cached}
-        if sorted(self.encoders) != sorted(KINDS) or len(cached) != len(KINDS):
-            raise ValueError("Give three encoders: one each for the spaces image, video and audio.")
         self.store = MemoryStore() if store is None else store
         self.items: dict[str, Item] = {}
-        self._known: dict[tuple[str, str], dict[str, np.ndarray]] = {}
+        self._known = {(space, kind): {} for kind in KINDS for space in SPACES[kind]}  # id: vectors
+        self._seconds: dict[str, float] = {}  # how long a video is
         self._scales: dict[tuple[str, ...], Percentiles | None] = {}
 
     def add(self, catalog: Iterable[Item]) -> Catalog:
@@ -194,43 +179,36 @@ class UnifiedSearch:
 
         Returns:
             Those that could be used. Each of the others is printed with the reason, and so is a
-            video whose sound is damaged: it is added without it.
+            video whose sound is damaged: the rest of it is added.
 
         Raises:
             StoreError: the store holds vectors of other encoders, or the database failed.
         """
-        items = {item_id(item.path): item for item in catalog}
-        problems = [problem for item in items.values() if (problem := _unfit(item))]
-        bad = {problem.path for problem in problems}
-        fit = [item for item in items.values() if item.path not in bad]
-        for space in {space for item in fit for space in SPACES[item.kind]}:
-            self.store.create(self.encoders[space])  # says no now, before hours of encoding
-        self._forget(fit)
-        for kind in KINDS:
-            usable = [item for item in fit if item.kind == kind]
-            for space in SPACES[kind] if usable else ():
-                found: list[MediaError] = []
-                arrays = self._encode(space, kind, [item.path for item in usable], found)
-                without = {problem.path for problem in found}
-                there = [item for item in usable if item.path not in without]
-                if space == kind:
-                    problems, usable = problems + found, there
-                for problem in found if space == "audio" != kind else ():
-                    if not isinstance(problem, NoSoundError):
-                        print(f"Added without its sound: {problem}")
-                if there:
-                    self._write(space, kind, there, arrays)
+        for encoder in self.encoders.values():
+            self.store.create(encoder)  # says no now, before hours of encoding
+        items, problems = {item_id(item.path): item for item in catalog}, []
+        self._forget(items)
+        for space, kind in self._known:
+            found: list[media.MediaError] = []
+            unfit = {problem.path for problem in problems}
+            asked = [x for x in items.values() if x.kind == kind and x.path not in unfit]
+            arrays = self._encode(space, kind, [item.path for item in asked], found)
+            unfit = {problem.path for problem in found}
+            if space == kind:
+                problems += found
+            for problem in found if space != kind else ():
+                if not isinstance(problem, media.NoSoundError):
+                    print(f"Added in part: {problem}")
+            self._write(space, kind, [x for x in asked if x.path not in unfit], arrays)
         return Catalog(items.values()).without(problems)
 
-    def _forget(self, items: Iterable[Item]) -> None:
+    def _forget(self, names: Collection[str]) -> None:
         """Take out what the store has of items: a film may have been longer, or a picture, once."""
-        names = [item_id(item.path) for item in items]
-        frames = [name + FRAME + str(i) for name in names for i in range(MAX_FRAMES)]
-        for space in self.store.spaces() if names else ():
-            self.store.delete(space, names + frames if space == "image" else names)
-        for name in names:
-            self.items.pop(name, None)
-            for known in self._known.values():
+        ids = [name + part for name in names for part in PARTS]
+        for space in KINDS:
+            self.store.delete(space, ids)
+        for known in (self.items, *self._known.values()):
+            for name in names:
                 known.pop(name, None)
         self._scales.clear()
 
@@ -243,23 +221,25 @@ class UnifiedSearch:
 
     def _key_frames(self, path: Path) -> np.ndarray:
         """Return the embeddings of a video's key frames, among the pictures."""
-        seconds = _seconds(path)
+        seconds = media.video_seconds(path)
         moments = key_moments(seconds)
         rate = len(moments) / seconds
-        frames = read_frames(path, rate=rate, start=moments[0], count=len(moments))
+        frames = media.read_frames(path, rate=rate, start=moments[0], count=len(moments))
         return self.encoders["image"].encode_frames(frames)
 
     def _write(self, space: str, kind: str, items: list[Item], arrays: list[np.ndarray]) -> None:
-        ids, labels, known = [], [], self._known.setdefault((space, kind), {})
+        ids, labels, vectors = [], [], []
         for item, array in zip(items, arrays, strict=True):
             name = item_id(item.path)
+            self.items[name], self._known[space, kind][name] = item, array
+            if (space, kind) == ("video", "video"):
+                self._seconds[name] = media.video_seconds(item.path)
             frames = (space, kind) == ("image", "video")
-            ids += [f"{name}{FRAME}{i}" for i in range(len(array))] if frames else [name]
+            ids += [name + part for part in PARTS[1 : len(array) + 1]] if frames else [name]
             labels += [item.label] * len(array)
-            self.items[name] = item
-            if len(known) < KNOWN:
-                known[name] = array
-        self.store.upsert(self.encoders[space], ids, np.concatenate(arrays), labels, kind)
+            vectors += [*array]
+        if ids:
+            self.store.upsert(self.encoders[space], ids, vectors, labels, kind)
 
     def scale(self, space: str, kind: str, other: str) -> Percentiles | None:
         """Return what cosines between items of two kinds in a space are usually like.
@@ -273,34 +253,26 @@ class UnifiedSearch:
             different = np.array(a)[:, None] != np.array(b)[None]
             if kind == other:
                 different = np.triu(different, 1)  # each pair once
-            enough = different.any()
-            scores = best_cosines(first, second)[different] if enough else None
-            self._scales[key] = Percentiles.of(scores) if enough else None
+            scores = best_cosines(first, second)[different] if different.any() else None
+            self._scales[key] = None if scores is None else Percentiles.of(scores)
         return self._scales[key]
 
     def _sample(self, space: str, kind: str) -> tuple[list[np.ndarray], list[str]]:
-        known = self._known.get((space, kind), {})
-        names = sorted(known)
-        if len(names) > SAMPLE:
-            names = np.random.default_rng(0).choice(names, SAMPLE, replace=False).tolist()
+        known = self._known[space, kind]
+        names = sorted(Random(0).sample(sorted(known), min(len(known), SAMPLE)))
         return [known[name] for name in names], [self.items[name].source or name for name in names]
 
     def search(
-        self,
-        query: str | Path | Item,
-        k: int = 5,
-        kinds: str | Iterable[str] = KINDS,
-        spaces: str | Iterable[str] = KINDS,
-        leave_out: str | Iterable[str] = (),
+        self, query, k: int = 5, kinds=KINDS, spaces=KINDS, leave_out=()
     ) -> dict[str, list[Match]]:
         """Return the best matches of each kind, {kind: [Match]}.
 
         Args:
             query: an item, its name or id, or any file of yours; its content tells its kind.
             k: how many of each kind.
-            kinds: which kinds are wanted.
-            spaces: which spaces may be used.
-            leave_out: sources of which nothing is to be found.
+            kinds: a list of the kinds that are wanted.
+            spaces: a list of the spaces that may be used.
+            leave_out: a list of sources of which nothing is to be found.
 
         Raises:
             MediaError: the query is no item and no file, or its file cannot be used.
@@ -311,8 +283,7 @@ class UnifiedSearch:
         if k < 1:
             raise ValueError(f"k is {k}; ask for at least one result.")
         query, found = self.item(query), {}
-        spaces, leave_out = _several(spaces), _several(leave_out)
-        for kind in _several(kinds):
+        for kind in kinds:
             lists = self.paths(query, kind, max(k, DEPTH), spaces, leave_out)
             direct = set(SPACES[query.kind]) & set(SPACES[kind])
             found[kind] = (fuse(lists) if direct else strongest(lists))[:k]
@@ -331,30 +302,19 @@ class UnifiedSearch:
 
         Introduced in notebook 4.
         """
-        spaces, leave_out = set(_several(spaces)), set(_several(leave_out)) - {""}
-        if wrong := ({kind} | spaces) - set(KINDS):
+        if wrong := {kind, *spaces} - {*KINDS}:
             raise ValueError(f"{', '.join(sorted(wrong))}: kinds and spaces are {KINDS}.")
-        query, there = self.item(query), set(self.store.spaces())
-        if not there:
-            raise StoreError("Nothing is in the store yet; add a catalog first.")
-        without = {name for name, item in self.items.items() if item.source in leave_out}
+        query, sources = self.item(query), {*leave_out} - {""}
+        without = {name for name, item in self.items.items() if item.source in sources}
         without.add(item_id(query.path))
-        shared = [space for space in SPACES[query.kind] if space in SPACES[kind]]
-        if shared:
-            return [
-                [(hop,) for hop in self._nearest(query, space, kind, depth, without)]
-                for space in shared
-                if space in spaces & there
-            ]
-        if not {"image", "audio"} <= spaces & there:
+        if shared := [space for space in SPACES[query.kind] if space in SPACES[kind]]:
+            found = [self._nearest(query, x, kind, depth, without) for x in shared if x in spaces]
+            return [[(hop,) for hop in hops] for hops in found]
+        if not {"image", "audio"} <= {*spaces}:
             return []
-        return [
-            [
-                (bridge, hop)
-                for hop in self._nearest(bridge.item, SPACES[kind][0], kind, depth, without)
-            ]
-            for bridge in self._nearest(query, query.kind, "video", BRIDGES, without)
-        ]
+        bridges = self._nearest(query, query.kind, "video", BRIDGES, without)
+        found = [self._nearest(bridge.item, kind, kind, depth, without) for bridge in bridges]
+        return [[(b, hop) for hop in hops] for b, hops in zip(bridges, found, strict=True)]
 
     def item(self, query: str | Path | Item) -> Item:
         """Return the item that a query stands for: itself, a file, or an added item's id or name.
@@ -367,91 +327,41 @@ class UnifiedSearch:
         """
         if isinstance(query, Item):
             return query
-        path = Path(query)
-        with suppress(RuntimeError):  # a file may be named ~x without anybody being called x
-            path = path.expanduser()
-        named = [item for item in self.items.values() if str(query) == item.name]
+        path = Path(query).expanduser()
         for name in (str(query), item_id(path)):
             if name in self.items:
                 return self.items[name]
-        if named and not _is_file(path):
-            return Catalog(named)[Catalog(named).find(str(query))]  # or says that it is ambiguous
-        kind, name = kind_of(path), displayable(path.name)
+        named = Catalog(item for item in self.items.values() if str(query) == item.name)
+        if named.items and not path.is_file():
+            return named[named.find(str(query))]  # or says that it is ambiguous
+        kind, name = media.kind_of(path), media.displayable(path.name)
         return Item(path, kind, "yours", source=str(path), caption=name, alt=name)
 
     def _nearest(self, query: Item, space: str, kind: str, k: int, without: set[str]) -> list[Hop]:
         """Return the k items of a kind that are nearest to an item in one space."""
         try:
             (vectors,) = self._encode(space, query.kind, [query.path])
-        except MediaError:
+        except media.MediaError:
             if (query.kind, space) != ("video", "audio"):
                 raise
-            _seconds(query.path)  # raises the error of a video that cannot be watched
             return []  # a video without sound
+        best, limit, more = {}, (k + len(without)) * MAX_FRAMES, True
         frames = (space, kind) == ("image", "video")
-        count, best = max(1, self.store.count(space, kind=kind)), {}
-        limit = (k + len(without)) * (MAX_FRAMES if frames else 1)
-        while len(best) < k:
-            limit = min(limit, count)
-            lists = self.store.search_many(self.encoders[space], vectors, limit, kind=kind)
+        while more:
+            lists = [self.store.search(self.encoders[space], v, limit, kind=kind) for v in vectors]
             for hit in chain.from_iterable(lists):
                 name, _, number = hit.id.rpartition(FRAME) if frames else (hit.id, "", "")
-                better = hit.score > best.get(name, (-2.0,))[0]
-                if better and name not in without and self._found(name, hit):
-                    best[name] = (hit.score, number)
-            if limit == count:
-                break
-            limit *= 4  # many files are gone
+                if name in self.items and name not in without:
+                    better = hit.score > best.get(name, (-2.0, ""))[0]
+                    best[name] = (hit.score, number) if better else best[name]
+            more = len(best) < k and min(map(len, lists)) == limit  # others of an earlier day
+            limit *= 4
         scale, hops = self.scale(space, query.kind, kind), []
-        among = sum(item.kind == kind for item in self.items.values())
         for name, (cosine, number) in sorted(best.items(), key=lambda found: -found[1][0])[:k]:
-            item, seconds = self.items[name], None
-            with suppress(MediaError, IndexError):  # the film was changed since
-                seconds = key_moments(_seconds(item.path))[int(number)] if number else None
+            seconds = key_moments(self._seconds[name])[int(number)] if number else None
             percentile = scale.percentile(cosine) if scale else None
-            hops.append(Hop(space, item, cosine, percentile, seconds, among))
+            hops.append(Hop(space, self.items[name], cosine, percentile, seconds))
         return hops
-
-    def _found(self, name: str, hit) -> bool:
-        """Return whether the file of a hit is there; one of an earlier day becomes an item."""
-        path = self.items[name].path if name in self.items else DATA / name
-        if _is_file(path) and name not in self.items:
-            self.items[name] = Item(path, hit.kind, hit.label, source=name, caption=path.name)
-        return name in self.items and _is_file(path)
-
-
-def _several(values: str | Iterable[str]) -> list[str]:
-    return [values] if isinstance(values, str) else list(values)
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # names that no file can have
-        return False
-
-
-def _unfit(item: Item) -> MediaError | None:
-    """Return why an item cannot be in any store, whatever its file holds."""
-    if item.kind not in KINDS:
-        return MediaError(item.path, f"has the kind {item.kind!r}", f"use one of {KINDS}")
-    try:
-        check_text("id", f"{item_id(item.path)}{FRAME}0")
-        check_text("label", item.label)
-    except ValueError:
-        what = "or its label is empty, too long or holds control characters"
-        return MediaError(item.path, what, "rename it")
-    return None
-
-
-def _seconds(path: Path) -> float:
-    status = check_file(path).stat()  # another film may come to lie under the same name
-    return _length(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-
-
-@lru_cache(maxsize=10_000)
-def _length(path: Path, *_) -> float:
-    return video_seconds(path)
 
 
 def key_moments(seconds: float) -> list[float]:
