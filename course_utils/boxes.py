@@ -50,18 +50,14 @@ class Row(NamedTuple):
     mark: int = 0  # 1 liked, -1 disliked
 
     @property
-    def beats(self) -> str:
-        """How many random pairs its cosine beats, in words."""
-        return "" if self.percentile is None else above(self.percentile)
-
-    @property
-    def share(self) -> float:
-        """How long its bar is, 0 to 1: the percentile if there is one, else the cosine."""
-        return max(0.0, self.cosine if self.percentile is None else self.percentile / 100)
+    def worth(self) -> tuple[float, str]:
+        """Its bar's length, 0 to 1, and in words how many random pairs its cosine beats."""
+        known = self.percentile is not None
+        return (self.percentile / 100, above(self.percentile)) if known else (self.cosine, "")
 
     def remarks(self) -> list[str]:
         """Return what else there is to say of it: its mark, what it beats, its note."""
-        return [words for words in (MARKS.get(self.mark), self.beats, self.note) if words]
+        return [words for words in (MARKS.get(self.mark), self.worth[1], self.note) if words]
 
 
 class _Shown:
@@ -155,7 +151,7 @@ class Box(_Shown):
         self.field = w.Combobox(description="Query", placeholder="a name, then Enter", **look)
         named = (x.name + (x.caption and f": {displayable(x.caption)}") for x in self.choose)
         self.field.options = list(islice(named, OFFERED))
-        self.field.observe(lambda change: self._typed(change["new"]), "value")
+        self.field.observe(self._typed, "value")
         most = max(self.k, min(MOST, len(self.choose) - 1))
         self.count = slider("How many", 1, most, 1, self.k)
         self.count.observe(lambda change: self._change(k=int(change["new"])), "value")
@@ -231,8 +227,8 @@ class Box(_Shown):
         if self._widget is not None:
             self._show()
 
-    def _typed(self, text: str) -> None:
-        if name := text.partition(": ")[0].strip().strip("\"'"):
+    def _typed(self, change) -> None:
+        if name := change["new"].partition(": ")[0].strip().strip("\"'"):
             self._try(self._use, name)
             self.field.value = ""  # so that the same can be typed again
 
@@ -293,8 +289,9 @@ def _card_html(item: Item, row: Row | None = None) -> str:
         symbol, _, said = SIGNS[row.right]
         sign = f' <span class="cg-{said}" role="img" aria-label="{said}">{symbol}</span>'
         rank = f"{row.rank}.{symbol and sign}"
-        score = f"cosine {row.cosine:.2f}" + (row.beats and ", ") + row.beats.replace(" ", "&nbsp;")
-        bar = f'<div style="width:{100 * row.share:.0f}%;background:{color}"></div>'
+        share, beats = row.worth
+        score = ", ".join(filter(None, (f"cosine {row.cosine:.2f}", beats.replace(" ", "&nbsp;"))))
+        bar = f'<div style="width:{100 * max(0, share):.0f}%;background:{color}"></div>'
         more = f'<div class="cg-bar">{bar}</div><div class="cg-score">{score}</div>'
         marked = MARKS.get(row.mark, "")
         for style, words in (("cg-note", row.note), (f"cg-mark cg-{marked}", marked)):
@@ -317,7 +314,7 @@ def _draw(axis, item: Item, row: Row | None = None) -> None:
     words = [item.name, "" if item.caption == item.name else displayable(item.caption)]
     words = [shorten(line, 27, placeholder=" ...") for line in words]
     if row:
-        for share, color in ((1, "#E0E0E0"), (row.share, label_color(item.label))):
+        for share, color in ((1, "#E0E0E0"), (max(0, row.worth[0]), label_color(item.label))):
             look = {"linewidth": 5, "transform": axis.transAxes, "clip_on": False}
             axis.plot([0, share], [-0.05, -0.05], color=color, solid_capstyle="butt", **look)
         more = ", ".join([f"{row.cosine:.2f}", *row.remarks()])
@@ -367,32 +364,27 @@ class Gallery(Box):
             path = Path(str(query))
             if self.encoder is None or not path.is_file():
                 raise
-            look = {"caption": displayable(path.name), "alt": "Your own file"}
-            item, vector = (
-                Item(path, self.kinds[0], "yours", **look),
-                self.encoder.encode([path])[0],
-            )
+            vector, caption = self.encoder.encode([path])[0], displayable(path.name)
+            item = Item(path, self.kinds[0], "yours", caption=caption, alt="Your own file")
         new = {"query_position": position, "query_item": item, "query_vector": vector}
         return {**new, "marks": {}}  # a new query forgets the marks
 
     def _ranking(self, query: np.ndarray, vectors: np.ndarray) -> tuple[list[Row], np.ndarray]:
         """Return the rows of the best k and of marked items, and the rank of each item."""
         scores, ranks = cosine_similarity(query, vectors), np.empty(len(vectors), dtype=int)
-        asked, right, percentile = self.query_position, None, None
+        asked, right = self.query_position, None
         if self.label is not None:
             scores[self.labels != self.label] = -np.inf
         if asked is not None:
             scores[asked] = -np.inf
         ranks[np.argsort(-scores, kind="stable")] = 1 + np.arange(len(scores))
-        rows = []
+        # A query that was moved is no item, so there are no pairs to compare it with.
+        scale, rows = None if self.marks else self.scale, []
         for i in sorted({*np.flatnonzero(ranks <= self.k).tolist(), *self.marks}, key=ranks.item):
             if asked is not None and self.labels[asked] not in ("", "unlabelled"):
                 right = bool(self.labels[i] == self.labels[asked])
-            if (
-                self.scale is not None and not self.marks
-            ):  # a moved query is no item: it has no pairs
-                percentile = self.scale.percentile(scores[i])
-            known = {"percentile": percentile, "right": right, "mark": self.marks.get(i, 0)}
+            known = {"right": right, "mark": self.marks.get(i, 0)}
+            known["percentile"] = None if scale is None else scale.percentile(scores[i])
             rows.append(Row(i, self.catalog[i], int(ranks[i]), float(scores[i]), **known))
         return [row for row in rows if np.isfinite(row.cosine)], ranks
 
@@ -492,9 +484,11 @@ class SearchBox(Box):
         for kind, name in COLUMNS.items():
             rows = []
             for rank, match in enumerate(self.found.get(kind, ())[: self.k], 1):
-                cosine, percentile = match.best.cosine, match.best.percentile
-                note = match.short.removesuffix(f" {cosine:.2f}")
-                rows.append(Row(match.item, match.item, rank, cosine, percentile, note))
+                cosine, note = (
+                    match.best.cosine,
+                    match.short.removesuffix(f" {match.best.cosine:.2f}"),
+                )
+                rows.append(Row(match.item, match.item, rank, cosine, match.best.percentile, note))
             columns.append((name, rows, "" if rows else "nothing found"))
         return columns
 
@@ -521,11 +515,11 @@ class Explore(_Shown):
             slides = isinstance(control, tuple) and len(control) == 4
             if not (slides or (control and isinstance(control, list))):
                 raise ValueError(
-                    f"{name} is {control!r}; give a list of choices or (low, high, step, start)."
+                    f"{name}: give a list or (low, high, step, start), not {control!r}."
                 )
-        first = {name: x[3] if isinstance(x, tuple) else x[0] for name, x in controls.items()}
-        self.draw, self.controls, self.values = draw, controls, first
-        self.result = draw(**first)
+        self.draw, self.controls = draw, controls
+        self.values = {name: x[3] if isinstance(x, tuple) else x[0] for name, x in controls.items()}
+        self.result = draw(**self.values)
 
     def picture(self):
         """Return what is shown where nothing can be moved."""
@@ -534,33 +528,31 @@ class Explore(_Shown):
     def _build(self):
         import ipywidgets as w
 
-        made = [self._control(w, name, control) for name, control in self.controls.items()]
-        self._text, self._place = w.HTML(), w.VBox()
+        made, self._text, self._place = [], w.HTML(), w.VBox()
+        for name, control in self.controls.items():
+            said, style, kind = name.replace("_", " "), {"description_width": "initial"}, None
+            if isinstance(control, tuple):
+                made.append(slider(said, *control))
+                kind = type(control[2])  # whole numbers stay whole
+            else:
+                made.append(w.Dropdown(options=control, description=said, style=style))
+            made[-1].observe(partial(self._move, name, kind or (lambda choice: choice)), "value")
         parts = [w.HTML(STYLE), _styled(w.HBox(made), "cg-head"), self._place]
         return _styled(w.VBox(parts), "cg-root")
 
-    def _control(self, w, name: str, control):
-        said, slides = name.replace("_", " "), isinstance(control, tuple)
-        look = {"description": said, "style": {"description_width": "initial"}}
-        made = slider(said, *control) if slides else w.Dropdown(options=control, **look)
-        whole = slides and isinstance(control[2], int)  # its step says so
-
-        def moved(change) -> None:
-            self.values[name] = int(change["new"]) if whole else change["new"]
-            try:
-                self.result = self.draw(**self.values)
-            except Exception as error:
-                self.result = _words(error)
-            self._show()
-
-        made.observe(moved, "value")
-        return made
+    def _move(self, name: str, kind: Callable, change) -> None:
+        self.values[name] = kind(change["new"])
+        try:
+            self.result = self.draw(**self.values)
+        except Exception as error:
+            self.result = _words(error)
+        self._show()
 
     def _show(self) -> None:
-        result, live = self.result, isinstance(self.result, Box)
-        if not live:
-            shown = (
-                f"<pre>{html.escape(result)}</pre>" if isinstance(result, str) else result.html()
-            )
-            self._text.value = f'<div class="cg-result" role="status">{shown}</div>'
-        self._place.children = [result.widget() if live else self._text]
+        if isinstance(self.result, Box):
+            self._place.children = [self.result.widget()]
+            return
+        text = f"<pre>{html.escape(str(self.result))}</pre>"
+        shown = text if isinstance(self.result, str) else self.result.html()
+        self._text.value = f'<div class="cg-result" role="status">{shown}</div>'
+        self._place.children = [self._text]

@@ -13,7 +13,6 @@ import io
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from itertools import cycle
 from textwrap import fill
 
 import matplotlib
@@ -131,10 +130,11 @@ def new_axes(width: float, height: float, rows: int = 1, columns: int = 1, title
 
 def _legend(axis, chance: float | None = None) -> str:
     """Draw a legend beside the axes, and a line for chance; return chance in words."""
-    if chance is not None:
-        axis.axhline(chance, color=DARK, linestyle="--", label=f"chance {chance:.2f}")
+    said = "" if chance is None else f"chance {chance:.2f}"
+    if said:
+        axis.axhline(chance, color=DARK, linestyle="--", label=said)
     axis.legend(loc="upper left", bbox_to_anchor=(1, 1), borderaxespad=0)
-    return "" if chance is None else f"; chance {chance:.2f}"
+    return said and f"; {said}"
 
 
 def _picture(image) -> Image.Image:
@@ -161,8 +161,6 @@ def grid(
     images: Sequence, titles: Sequence = (), alt="", columns: int = 5, side: float = 1.9, title=""
 ) -> Figure:
     """Show pictures, arrays or files in a grid of tiles, `side` wide, titles above them."""
-    if 0 < len(titles) != len(images):
-        raise ValueError(f"There are {len(images)} pictures and {len(titles)} titles.")
     columns, size = min(columns, len(images)), 11 if side >= 1.4 else 9
     lines = [fill(str(line), round(130 * side / size)) for line in titles]
     over = size / 50 * max((line.count("\n") + 1 for line in lines), default=0)
@@ -171,7 +169,8 @@ def grid(
     figure, axes = new_axes(side * columns, (side * tall + over) * rows, rows, columns, title)
     for axis in axes.flat:
         axis.axis("off")
-    for axis, picture, line in zip(axes.flat, pictures, lines or cycle([""]), strict=False):
+    each = lines or [""] * len(pictures)
+    for axis, picture, line in zip(axes.flat[: len(each)], pictures, each, strict=True):
         axis.imshow(picture)
         axis.set_title(line, fontsize=size, loc="center", pad=3)
     named = f": {', '.join(map(str, titles))}" if lines else ""
@@ -305,13 +304,10 @@ def histograms(scales, marks: Mapping[str, float] | None = None, title: str = ""
 def heat_maps(
     images: Sequence, maps: Sequence[np.ndarray], titles: Sequence[str], cosine: float
 ) -> Figure:
-    """Show pictures in colour, and beside each what its places contribute to a cosine.
+    """Show pictures in colour, and beside each what its places contribute to a `cosine`.
 
-    Args:
-        images: what the network saw, (height, width, 3) each; films (t, height, width, 3).
-        maps: their contributions, (rows, columns) each; for films (times, rows, columns).
-        titles: a line above each.
-        cosine: what each map adds up to.
+    `images` are what the network saw, (height, width, 3) each, `maps` their contributions, (rows,
+    columns) each. For films both have an axis of time before these.
     """
     films, tiles, lines, said = np.ndim(maps[0]) == 3, [], [], []
     low, high = min(np.min(part) for part in maps), max(np.max(part) for part in maps)
@@ -354,8 +350,8 @@ def map_2d(points: np.ndarray, catalog, title: str, thumbnails: Sequence, frames
     axis.spines[:].set_visible(False)
     _legend(axis)
     text = f"Map of {len(points)} thumbnails."
-    alt = f"{text} Middle of each {frames}: {', '.join(said)}."
-    return Figure.of(figure, alt, photo=True, text=text)
+    said = f"{text} Middle of each {frames}: {', '.join(said)}."
+    return Figure.of(figure, said, photo=True, text=text)
 
 
 @drawing
@@ -379,11 +375,10 @@ def lines(
         where = axis.get_xaxis_transform()
         axis.text(place, 1.02 + 0.07 * (i % 2), words, transform=where, ha="center", fontsize=11)
         said.append(f"{words} at {place:.4g}")
-    for log, one in ((logx, axis.xaxis), (logy, axis.yaxis)):
-        if log:
-            one.axes.set(**{f"{one.axis_name}scale": "log"})
-            one.set_major_formatter(lambda value, _: f"{value:,.10g}")
-            one.set_minor_formatter("")
+    for one in [axis.xaxis] * logx + [axis.yaxis] * logy:
+        axis.set(**{f"{one.axis_name}scale": "log"})
+        one.set_major_formatter(lambda value, _: f"{value:,.10g}")
+        one.set_minor_formatter("")
     if len(ys) > 1:
         _legend(axis)
     return Figure.of(figure, f"Curves, {ylabel} over {xlabel}: {'; '.join(said)}.")
@@ -410,13 +405,9 @@ def spectrograms(
 ) -> Figure:
     """Show spectrograms, (bands, frames) each, beside each other, low frequencies at the bottom.
 
-    Args:
-        images: a frame every 10 ms.
-        titles: a line above each.
-        hertz: the frequency of each row, for the axis; None numbers the rows.
-        pitch: a pitch in hertz for each frame of the first image, drawn as dots; 0 is none.
-        unit: what the colours stand for, on one scale for all.
-        signed: values lie on both sides of zero: orange above, purple below.
+    A frame is 10 ms; `hertz` is the frequency of each row, `pitch` a pitch in hertz for each frame
+    of the first, drawn as dots (0 is none). `unit` says what the colours stand for; with `signed`,
+    orange is above zero and purple below.
     """
     width, said = min(12, 4.3 * len(images) + 0.9), []
     figure, axes = new_axes(width, 3.6, 1, len(images), ylabel="hertz", xlabel="seconds")
@@ -459,12 +450,11 @@ def dots(values: np.ndarray, labels: Sequence[str], xlabel: str = "", title: str
 @drawing
 def kernel_in_time(frames: np.ndarray, at: int, span: int = 3) -> Figure:
     """Show a clip (t, height, width, 3), and the `span` frames from `at` on under a 3-D kernel."""
-    _, height, width, _ = np.shape(frames)
-    frames, covered = np.array(frames), range(at, at + span)
+    frames, (_, height, width, _) = np.array(frames), np.shape(frames)
     frames[at : at + span, height // 3 : height // 2, width // 3 : width // 2] = (230, 159, 0)
-    colors = [ORANGE if i in covered else "white" for i in range(len(frames))]
-    edge = 1 + width // 16
-    framed = [ImageOps.expand(_picture(x), edge, y) for x, y in zip(frames, colors, strict=True)]
+    edges = [ORANGE if at <= i < at + span else "white" for i in range(len(frames))]
+    wide = 1 + width // 16
+    framed = [ImageOps.expand(_picture(x), wide, y) for x, y in zip(frames, edges, strict=True)]
     alt = f"{len(frames)} frames in order; a kernel covers frames {at + 1} to {at + span}."
     return grid(framed, [], alt, len(frames), 1.2, "time \u2192")
 
