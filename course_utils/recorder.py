@@ -7,7 +7,6 @@ It goes into a private folder that is deleted when the kernel ends, and nowhere 
 
 from __future__ import annotations
 
-import io
 import re
 import shutil
 import tempfile
@@ -15,10 +14,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from course_utils import media
+from course_utils.catalog import Item
+from course_utils.figures import pipeline
 from course_utils.media import MediaError, check_file, displayable, kind_of
+from course_utils.players import small_picture
 from course_utils.session import is_live, private_folder
 
 ONE = {"image": "picture", "video": "film", "audio": "sound"}
@@ -105,18 +106,15 @@ class Recorder:
         return self._widget
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        from course_utils.figures import Figure, pipeline
-        from course_utils.players import thumbnail
-
-        small = self.default and thumbnail(self.default, kind_of(self.default))
-        small = Image.open(io.BytesIO(small)) if small else None
-        drawn = pipeline([(self.title, small, f"{self.invitation}{self.unless}")]).data
-        alt = f"A recorder, which works in a live notebook only: {self!r}"
-        data, metadata = Figure(drawn, alt, repr(self))._repr_mimebundle_()
+        small = self.default and small_picture(Item(self.default, kind_of(self.default)))
+        shown = pipeline([(self.title, small, f"{self.invitation}{self.unless}")])
+        shown.alt = f"A recorder, which works in a live notebook only: {self!r}"
+        shown.text = repr(self)
+        data, metadata = shown._repr_mimebundle_()
         if is_live():
             data.pop("text/html")
-            shown, how = self.widget()._repr_mimebundle_()
-            data, metadata = shown | data, metadata | how
+            live, how = self.widget()._repr_mimebundle_()
+            data, metadata = live | data, metadata | how
         return data, metadata
 
     def _heard(self, _, message: dict, buffers: list) -> None:
@@ -172,8 +170,8 @@ class Recorder:
     def _take(self, path: Path) -> str:
         """Make a file the path, unless it cannot be used; return what to say."""
         found, before = look(path, self.kinds), self.path
+        self.path = path
         try:
-            self.path = path
             if self.act is not None:
                 self.act(path)
         except BaseException:
