@@ -7,7 +7,9 @@ never raises, whatever comes back: an unsolved exercise must not stop the notebo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from copy import deepcopy
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -26,12 +28,12 @@ def _check(
     A case is (arguments, what is right), and in words what it is where the arguments are long. A
     mistake is what to say, and what it gives instead of what is right, from that and the arguments.
     """
+    return partial(_run, notebook, number, cases, mistakes, near)
 
-    def check(function: Callable) -> None:
-        found = (_problem(function, mistakes, near, *case) for case in cases)
-        _verdict(notebook, number, list(filter(None, found)))
 
-    return check
+def _run(notebook, number, cases, mistakes, near, function: Callable) -> None:
+    found = [_problem(function, mistakes, near, *case) for case in cases]
+    _verdict(notebook, number, list(filter(None, found)))
 
 
 def _verdict(notebook: int, number: int, problems: list[str]) -> None:
@@ -58,10 +60,9 @@ def _call(function: Callable, arguments: tuple) -> tuple[object, str]:
         name = type(error).__name__
         if isinstance(error, TypeError) and any(isinstance(one, np.ndarray) for one in arguments):
             name += "; `math` takes one number, `np` takes arrays as well"
-        try:
-            return None, f"it stopped with {name}: {error}"
-        except Exception:  # an error that cannot be printed
-            return None, f"it stopped with {name}."
+        with suppress(Exception):  # an error may refuse to be printed
+            name += f": {error}"
+        return None, f"it stopped with {name}."
     return result, "it returned nothing; does it end with `return`?" if result is None else ""
 
 
@@ -101,14 +102,9 @@ def _short(value) -> str:
 
 
 # cosine(a, b) of two vectors of shape (d,)
-VECTORS = (
-    ([3, 4], [3, 4], 1),
-    ([1, 0], [0, 5], 0),
-    ([1, 2], [-2, -4], -1),
-    ([1, 1], [1, 0], 0.5**0.5),
-)
+PAIRS = ([3, 4], [3, 4], 1), ([1, 0], [0, 5], 0), ([1, 2], [-2, -4], -1), ([1, 1], [1, 0], 0.5**0.5)
 check_cosine = _check(
-    1, 1, [((np.array(a, float), np.array(b, float)), cosine) for a, b, cosine in VECTORS],
+    1, 1, [((np.array(a, float), np.array(b, float)), cosine) for a, b, cosine in PAIRS],
     {"That is the dot product: divide it by both lengths.": lambda right, a, b: a @ b},
 )  # fmt: skip
 

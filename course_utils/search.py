@@ -6,6 +6,7 @@ Everything up to `rocchio` is built step by step in notebook 1.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 import numpy as np
 
@@ -22,39 +23,27 @@ def cosine_similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         direction, 0 for a right angle, -1 for the opposite direction.
 
     Raises:
-        ValueError: the dimensions differ, a vector is all zeros (it has no direction), or a value
-            is not a finite number.
+        ValueError: the dimensions differ, or as `unit_length`.
 
     Source: https://en.wikipedia.org/wiki/Cosine_similarity
     Introduced in notebook 1.
     """
-    a, b = np.asarray(a), np.asarray(b)
+    a, b = (_floating(each) for each in (a, b))
     if a.shape[-1] != b.shape[-1]:
         raise ValueError(
             f"The vectors have {a.shape[-1]} and {b.shape[-1]} dimensions; only vectors of one "
             "encoder can be compared."
         )
-    a, b = _floating(a), _floating(b)
     return a @ b.T / np.multiply.outer(_lengths(a), _lengths(b))
 
 
 def best_cosines(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the cosine of each item with each other, where items may have several vectors.
+    """Return the cosine of each item with each other, shape (n, m); items may have several vectors.
 
-    Two items are as similar as their two most similar vectors: a picture and a video, say, as the
-    picture and that key frame which is most like it.
-
-    Args:
-        first: n arrays of shape (rows, d), one for each item.
-        second: m of them.
-
-    Returns:
-        Shape (n, m).
-
-    Raises:
-        ValueError: there are no items, or one has no vector, or they cannot be compared.
+    Two items, arrays of shape (rows, d) with at least one row, are as similar as their two most
+    similar vectors: a picture and a video, say, as the picture and that key frame most like it.
     """
-    if not all(len(arrays) and all(map(len, arrays)) for arrays in (first, second)):
+    if not all(map(len, [first, second, *first, *second])):
         raise ValueError("There are no items, or one has no vector, so there is no cosine.")
     scores = cosine_similarity(np.concatenate(first), np.concatenate(second))
     for axis, arrays in enumerate((first, second)):
@@ -76,13 +65,11 @@ def unit_length(vectors: np.ndarray) -> np.ndarray:
 
 
 def _floating(vectors: np.ndarray) -> np.ndarray:
-    """Return vectors in single or double precision; a collection that is so is not copied."""
     vectors = np.asarray(vectors)
     return vectors.astype(np.result_type(vectors, np.float32), copy=False)
 
 
 def _lengths(vectors: np.ndarray) -> np.ndarray:
-    """Return the length of each vector; raise ValueError where there is no direction."""
     lengths = np.sqrt(np.einsum("...d,...d->...", vectors, vectors))
     if not np.isfinite(lengths).all():
         raise ValueError("A vector holds NaN or infinity; encode its file again.")
@@ -96,26 +83,20 @@ def top_k(query: np.ndarray, vectors: np.ndarray, k: int = 5) -> tuple[np.ndarra
 
     Args:
         query: shape (d,).
-        vectors: the collection, shape (n, d).
-        k: how many to return; with k larger than n, all n are returned.
+        vectors: the collection, shape (n, d), n at least 1.
+        k: how many to return, at least 1; with k larger than n, all n are returned.
 
     Returns:
         Their positions in `vectors` (integers) and their cosines, both of shape (k,). Equal
         cosines keep the collection's order.
 
-    Raises:
-        ValueError: k is below 1, the collection is empty, or the vectors cannot be compared.
-
     Introduced in notebook 1.
     """
-    if k < 1:
-        raise ValueError(f"k is {k}; ask for at least one result.")
-    if len(vectors) == 0:
-        raise ValueError("The collection is empty; encode some files first.")
-    if np.ndim(query) != 1 or np.ndim(vectors) != 2:
+    if k < 1 or np.ndim(query) != 1 or np.ndim(vectors) != 2 or not len(vectors):
         raise ValueError(
-            f"The query has shape {np.shape(query)} and the collection {np.shape(vectors)}; give "
-            "one vector, such as encode([path])[0], and a list of vectors."
+            f"k is {k}, the query has shape {np.shape(query)} and the collection "
+            f"{np.shape(vectors)}; ask for at least one result, and give one vector, such as "
+            "encode([path])[0], and a list of vectors."
         )
     scores = cosine_similarity(query, vectors)
     best = best_first(scores, k)
@@ -125,8 +106,7 @@ def top_k(query: np.ndarray, vectors: np.ndarray, k: int = 5) -> tuple[np.ndarra
 def best_first(scores: np.ndarray, k: int) -> np.ndarray:
     """Return the positions of the k highest scores, shape (n,), best first; equals in order.
 
-    Sorting everything for a few results would take longer than comparing. So: find the k-th score,
-    keep what reaches it, its equals too, and sort only that.
+    Sorting everything takes long: find the k-th score, and sort only what reaches it.
     """
     last = min(k, len(scores)) - 1
     reach = np.flatnonzero(scores >= -np.partition(-scores, last)[last])
@@ -134,29 +114,22 @@ def best_first(scores: np.ndarray, k: int) -> np.ndarray:
 
 
 def rocchio(
-    query: np.ndarray,
-    liked: np.ndarray = (),
-    disliked: np.ndarray = (),
-    weights: tuple[float, float, float] = (1.0, 0.75, 0.15),
+    query: np.ndarray, liked: np.ndarray = (), disliked: np.ndarray = (), weights=(1.0, 0.75, 0.15)
 ) -> np.ndarray:
     """Move a query towards what was liked and away from what was disliked.
 
     The new query is the old one, plus the mean of the liked, minus the mean of the disliked, each
-    times its weight. What is liked counts more than what is disliked: it says where to go, and
-    dislikes only say where not to.
+    times its weight; these three are the book's. What is liked counts more: it says where to go,
+    and dislikes only say where not to.
 
     Args:
         query: shape (d,).
         liked: n vectors, shape (n, d); there may be none.
         disliked: m vectors, shape (m, d); there may be none.
-        weights: of the query, of the liked and of the disliked. These three are the book's.
+        weights: of the query, of the liked and of the disliked.
 
     Returns:
-        The moved query, unit length, shape (d,). It may hold negative numbers even where all
-        vectors are positive; for counts of words, the book sets those to zero.
-
-    Raises:
-        ValueError: the dimensions differ, or nothing is left of the query.
+        The moved query, unit length, shape (d,).
 
     Source: Rocchio, Relevance Feedback in Information Retrieval (1971); Manning, Raghavan,
     Schuetze, Introduction to Information Retrieval (2008), ch. 9
@@ -166,10 +139,7 @@ def rocchio(
     for vectors, weight in ((liked, weights[1]), (disliked, -weights[2])):
         if len(vectors):
             if np.shape(vectors)[1:] != np.shape(query):
-                raise ValueError(
-                    f"The query has shape {np.shape(query)} and the marked vectors "
-                    f"{np.shape(vectors)}; only vectors of one encoder can be added."
-                )
+                raise ValueError("Give lists of vectors of one encoder; no others can be added.")
             moved = moved + weight * unit_length(vectors).mean(axis=0)
     if np.linalg.norm(moved) < 1e-6:
         raise ValueError("Likes and dislikes cancel the query out; take some of them back.")
@@ -186,31 +156,23 @@ def reciprocal_rank_fusion(
     such as cosines of different encoders, never have to be.
 
     Args:
-        rankings: lists of ids, best first; they may have different lengths and items.
+        rankings: lists of ids, best first, each id once; lengths and items may differ.
         k: how little the very first ranks count more than those after them; 60 is the paper's.
 
     Returns:
         All ids, best first, and their sums. Items with the same sum keep the order in which they
         are first met: by rank, and at one rank by the order of the rankings.
 
-    Raises:
-        ValueError: k is negative, or a ranking has an id twice.
-
     Source: Cormack, Clarke, Buettcher, Reciprocal Rank Fusion outperforms Condorcet and individual
     Rank Learning Methods (2009), https://doi.org/10.1145/1571941.1572114
     Introduced in notebook 4.
     """
-    if k < 0:
-        raise ValueError(f"k is {k}; it must not be negative.")
-    ranks: dict[str, list[int]] = {}
-    for rank in range(1, max(map(len, rankings), default=0) + 1):
-        for ranking in rankings:
-            if rank <= len(ranking):
-                ranks.setdefault(ranking[rank - 1], []).append(rank)
-    for ranking in rankings:
-        if len(set(ranking)) < len(ranking):
-            raise ValueError("A ranking has an id twice; keep each id's best rank only.")
-    # Added from the best rank on, so that the same ranks give the same sum in any order of lists.
-    sums = {item: sum(1 / (k + rank) for rank in found) for item, found in ranks.items()}
+    if k < 0 or any(len(set(ranking)) < len(ranking) for ranking in rankings):
+        raise ValueError(f"k is {k}; it must not be negative, nor may a ranking have an id twice.")
+    sums: dict[str, float] = {}
+    for rank, items in enumerate(zip_longest(*rankings), 1):  # by rank: equal ranks, equal sums
+        for item in items:
+            if item is not None:
+                sums[item] = sums.get(item, 0.0) + 1 / (k + rank)
     best = sorted(sums, key=sums.get, reverse=True)  # stable: equals keep their order
     return best, [sums[item] for item in best]
