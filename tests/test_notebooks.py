@@ -51,6 +51,10 @@ def slide_type(cell) -> str:
     return cell.metadata.get("slideshow", {}).get("slide_type", "")
 
 
+def text_of(cells) -> str:
+    return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+
+
 def parts(cells) -> dict[str, int]:
     """Return title and minutes of each part, from the table in the first cell."""
     rows = re.findall(r"^\| (\d+\. .+?) \| (\d+) \|$", cells[0].source, re.M)
@@ -61,67 +65,52 @@ def parts(cells) -> dict[str, int]:
 
 
 @pytest.mark.parametrize(
-    ("name", "passes"), [("right", True), ("wrong_output", False), ("raises", False)]
+    ("name", "said"),
+    [("right", "1 passed"), ("wrong_output", "1 failed"), ("raises", "1 failed")],
 )
-def test_nbval_tells_right_from_wrong(name, passes):
+def test_nbval_tells_right_from_wrong(name, said):
     planted = ROOT / "tests" / "planted" / f"{name}.ipynb"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(planted)]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert result.returncode == (0 if passes else 1), result.stdout
-    assert ("1 passed" if passes else "1 failed") in result.stdout
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (result.returncode == 0) == (name == "right") and said in result.stdout
 
 
 def test_every_notebook_is_collected_by_the_test_command():
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    for path in NOTEBOOKS:
-        assert f"notebooks/{path.name}::" in result.stdout
+    collected = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout
     assert len(NOTEBOOKS) == 4
+    assert all(f"notebooks/{path.name}::" in collected for path in NOTEBOOKS)
 
 
 # ---- form ----
 
 
 @each_notebook
-def test_notebook_is_stored_as_it_ran(path):
+def test_notebook_is_stored_as_it_ran_short_and_its_pictures_have_alt_text(path):
     notebook = load(path)
+    cells = notebook.cells
     assert "widgets" not in notebook.metadata, "widget state breaks GitHub's view"
-    counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
-    assert counts == list(range(1, len(counts) + 1)), "not run from top to bottom"
-    for cell in notebook.cells:
-        for output in cell.get("outputs", ()):
-            assert output.output_type != "error", output
-            assert "application/vnd.jupyter.widget-view+json" not in output.get("data", {})
-
-
-@each_notebook
-def test_notebook_is_short_and_its_cells_fit_on_a_projector(path):
-    assert path.stat().st_size < 1_000_000
-    cells = load(path).cells
-    assert len(cells) <= 75
+    assert path.stat().st_size < 1_000_000 and len(cells) <= 75
     assert 60 <= sum(parts(cells).values()) <= 75
-    code = [cell.source for cell in cells if cell.cell_type == "code"]
-    lines = [len(source.splitlines()) for source in code]
-    assert max(lines) <= 20
-    assert 4 <= statistics.median(lines) <= 7
-    assert not any("fmt: skip" in source for source in code)
-
-
-@each_notebook
-def test_every_stored_picture_has_alt_text(path):
-    for cell in load(path).cells:
-        for output in cell.get("outputs", ()):
-            for mime in output.get("data", {}):
-                if mime.startswith("image/"):
-                    assert len(output.metadata.get(mime, {}).get("alt", "")) > 20, cell.source
-        for image in re.findall(r"!\[(.*?)\]", cell.source) if cell.cell_type == "markdown" else ():
-            assert image.strip(), "a picture in the text without alt text"
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    counts = [cell.execution_count for cell in code]
+    assert counts == list(range(1, len(counts) + 1)), "not run from top to bottom"
+    lines = [len(cell.source.splitlines()) for cell in code]
+    assert max(lines) <= 20 and 4 <= statistics.median(lines) <= 7  # fits on a projector
+    assert not any("fmt: skip" in cell.source for cell in code)
+    for output in (output for cell in code for output in cell.outputs):
+        assert output.output_type != "error", output
+        for mime in output.get("data", {}):
+            assert mime != "application/vnd.jupyter.widget-view+json"
+            assert "image/" not in mime or len(output.metadata[mime].get("alt", "")) > 20
+    for image in re.findall(r"!\[(.*?)\]", text_of(cells)):
+        assert image.strip(), "a picture in the text without alt text"
 
 
 @each_notebook
 def test_notebook_follows_the_anatomy(path):
     cells = load(path).cells
-    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    text = text_of(cells)
     for part in ("You will learn", "Minutes", "Predict first", "Quiz", "Recap", "You have learned"):
         assert part in text, f"no {part!r}"
     assert text.count("<summary>Hint</summary>") == text.count("<summary>Solution</summary>") >= 3
@@ -158,8 +147,7 @@ def test_only_what_may_differ_is_left_unchecked(path):
 def visible_after_first_output(cells) -> str:
     """Return the text that stands unfolded below the first result, without code."""
     first = next(i for i, cell in enumerate(cells) if cell.get("outputs"))
-    later = [cell.source for cell in cells[first:] if cell.cell_type == "markdown"]
-    text = re.sub(r"(?s)<details>.*?</details>|```.*?```", " ", "\n\n".join(later))
+    text = re.sub(r"(?s)<details>.*?</details>|```.*?```", " ", text_of(cells[first:]))
     return re.sub(r"\]\([^)]*\)|https?://\S+", " ", text)
 
 
@@ -187,11 +175,10 @@ def test_a_sentence_of_one_run_is_seen():
 def test_links_come_from_the_one_repository_address(path):
     address = PROJECT["urls"]["Repository"]
     slug = address.removeprefix("https://github.com/")
-    cells = load(path).cells
-    assert f"mybinder.org/v2/gh/{slug}/HEAD?labpath=notebooks/{path.name}" in cells[0].source
-    assert f"google.com/github/{slug}/blob/main/notebooks/{path.name}" in cells[0].source
-    cloned = re.findall(r'REPOSITORY = "(.*?)"', "\n".join(cell.source for cell in cells))
-    assert cloned == [address]
+    first = load(path).cells[0].source
+    assert f"mybinder.org/v2/gh/{slug}/HEAD?labpath=notebooks/{path.name}" in first
+    assert f"google.com/github/{slug}/blob/main/notebooks/{path.name}" in first
+    assert f'REPOSITORY = "{address}"' in set_up_of(path)
 
 
 def test_a_new_address_is_put_everywhere(tmp_path):
@@ -214,37 +201,34 @@ def test_a_new_address_is_put_everywhere(tmp_path):
 def cloning(home: Path) -> dict[str, str]:
     """Return an environment where the repository's address leads here, for one who has nothing."""
     return {
-        "PATH": os.environ["PATH"],
-        "HOME": str(home),
-        "COURSE_WEIGHTS": "offline",
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"url.{ROOT.as_uri()}.insteadOf",
+        **{"PATH": os.environ["PATH"], "HOME": str(home), "COURSE_WEIGHTS": "offline"},
+        **{"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{ROOT.as_uri()}.insteadOf"},
         "GIT_CONFIG_VALUE_0": PROJECT["urls"]["Repository"],
     }
+
+
+def set_up_of(path: Path) -> str:
+    (found,) = (cell.source for cell in load(path).cells if "REPOSITORY = " in cell.source)
+    return found
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a git repository")
 @each_notebook
 def test_a_notebook_alone_fetches_the_course(path, tmp_path):
     """As on Colab. After a restart of the kernel it starts in the first folder once more."""
-    (set_up,) = (cell.source for cell in load(path).cells if "REPOSITORY = " in cell.source)
-    code = f"{set_up}\nimport course_utils\nprint(course_utils.__file__)"
+    code = f"{set_up_of(path)}\nimport course_utils\nprint(course_utils.__file__)"
     # Without `site`, the packages are there but not the course, which is installed as a link.
     environment = cloning(tmp_path) | {"PYTHONPATH": sysconfig.get_paths()["purelib"]}
     for _ in range(2):
         command = [sys.executable, "-S", "-c", code]
-        result = subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True
-        )
-        assert result.returncode == 0, result.stderr
+        said = subprocess.check_output(command, cwd=tmp_path, env=environment, text=True)
         fetched = tmp_path / "course" / "course_utils" / "__init__.py"
-        assert Path(result.stdout.strip().splitlines()[-1]) == fetched.resolve()
+        assert Path(said.strip().splitlines()[-1]) == fetched.resolve()
 
 
 @each_notebook
 def test_what_colab_installs_is_what_the_project_asks_for(path):
-    (set_up,) = (cell.source for cell in load(path).cells if "REPOSITORY = " in cell.source)
-    (listed,) = re.findall(r"needed = \[(.*?)\]", set_up, re.S)
+    (listed,) = re.findall(r"needed = \[(.*?)\]", set_up_of(path), re.S)
     bounds = dict(re.findall(r"^([\w-]+).*<(\d+)$", "\n".join(PROJECT["dependencies"]), re.M))
     for each in re.findall(r'"(.*?)"', listed):
         name, _, below = each.partition("<")
@@ -255,11 +239,9 @@ def test_every_word_of_the_glossary_stands_in_its_notebooks():
     lines = (ROOT / "notebooks" / "GLOSSARY.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| \*\*(.+?)\*\* \| .+ \| ([\d, ]+) \|$", lines, re.M)
     texts = {
-        path.name[1]: "\n".join(cell.source for cell in load(path).cells).lower()
-        for path in NOTEBOOKS
+        path.name[1]: " ".join(x.source for x in load(path).cells).lower() for path in NOTEBOOKS
     }
-    words = [word for word, _ in rows]
-    assert len(rows) > 40 and words == sorted(words, key=str.lower)
+    assert len(rows) > 40 and rows == sorted(rows, key=lambda row: row[0].lower())
     for words, numbers in rows:
         for number in numbers.split(", "):
             assert any(word in texts[number] for word in words.lower().split(", ")), (words, number)
@@ -273,14 +255,13 @@ def exercise_cells():
     found = []
     for path in NOTEBOOKS:
         cells = load(path).cells
-        stubs = [i for i, cell in enumerate(cells) if "exercise" in tags(cell)]
-        for number, i in enumerate(stubs, 1):
+        for number, i in enumerate((i for i, x in enumerate(cells) if "exercise" in tags(x)), 1):
             assert "check" in tags(cells[i + 1])
-            (solution,) = re.findall(
+            solution = re.search(
                 r"<summary>Solution</summary>\s*```python\n(.*?)```", cells[i + 2].source, re.S
             )
-            name = f"{path.stem}-{number}"
-            found.append(pytest.param(cells[i].source, cells[i + 1].source, solution, id=name))
+            sources = cells[i].source, cells[i + 1].source, solution[1]
+            found.append(pytest.param(*sources, id=f"{path.stem}-{number}"))
     return found
 
 
