@@ -10,6 +10,7 @@ from urllib.error import HTTPError
 import pytest
 from spellchecker import SpellChecker
 from test_notebooks import NOTEBOOKS, ROOT, load
+from test_notebooks import text_of as text_of_cells
 
 DOCUMENTS = [ROOT / "README.md", *ROOT.glob("notebooks/*.md"), *ROOT.glob("data/**/*.md")]
 TEXTS = [*NOTEBOOKS, *DOCUMENTS]
@@ -26,7 +27,7 @@ def text_of(path: Path) -> str:
     """Return a file's prose: a notebook's markdown, or a document."""
     if path.suffix == ".md":
         return path.read_text(encoding="utf-8")
-    return "\n\n".join(cell.source for cell in load(path).cells if cell.cell_type == "markdown")
+    return text_of_cells(load(path).cells)
 
 
 def prose(text: str) -> str:
@@ -42,14 +43,9 @@ def unknown(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
-def test_words_are_spelled_right(path):
+def test_words_are_spelled_right_and_in_one_way(path):
     assert unknown(text_of(path)) <= KNOWN
-
-
-@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
-def test_one_way_of_spelling(path):
-    found = {match[0] for match in re.finditer(AMERICAN, prose(text_of(path)))}
-    assert found == set()
+    assert not re.search(AMERICAN, prose(text_of(path)))
 
 
 def test_mistakes_are_seen():
@@ -64,13 +60,10 @@ def test_no_word_is_known_in_vain():
 # ---- links to other places ----
 
 
-def addresses() -> dict[str, list[str]]:
-    """Return all addresses of other places, and the files where they stand."""
-    found: dict[str, list[str]] = {}
-    for path in TEXTS:
-        for address in re.findall(ADDRESS, text_of(path)):
-            found.setdefault(address.rstrip(".").split("#")[0], []).append(path.name)
-    return found
+def addresses() -> set[str]:
+    """Return all addresses of other places."""
+    found = (re.findall(ADDRESS, text_of(path)) for path in TEXTS)
+    return {address.rstrip(".").split("#")[0] for each in found for address in each}
 
 
 def fails(address: str) -> str:
@@ -89,5 +82,4 @@ def fails(address: str) -> str:
 @pytest.mark.skipif("COURSE_LINKS" not in os.environ, reason="needs the internet")
 def test_links_lead_somewhere():
     with ThreadPoolExecutor(8) as pool:
-        wrong = [words for words in pool.map(fails, addresses()) if words]
-    assert wrong == []
+        assert [words for words in pool.map(fails, addresses()) if words] == []
