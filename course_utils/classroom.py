@@ -55,94 +55,77 @@ def pack(folder: str | Path, systems: Sequence[str] = (), python: str = "") -> N
         PackError: the project's folder is not here, a program is missing or a download failed.
     """
     folder = Path(folder).absolute()
-    if not (ROOT / "pyproject.toml").is_file():
+    if not (ROOT / "pyproject.toml").is_file() or folder.is_relative_to(ROOT):
         raise PackError(
-            f"{str(ROOT)!r} is not the course's folder: an installed course_utils has no media or "
-            "notebooks; fetch the whole project and run this there."
+            f"Run this in the whole project, not an installed package ({str(ROOT)!r}), and name a "
+            f"folder outside of it, not {str(folder)!r}."
         )
-    if folder == ROOT or ROOT in folder.parents:
-        raise PackError(f"{str(folder)!r} lies in the project itself; name a folder outside of it.")
-    if not (shutil.which("uv") and shutil.which("uvx")):
-        raise PackError("The program uv is missing; run `pip install uv`.")
     here = {"Windows": "windows", "Darwin": "macos"}.get(platform.system(), "linux")
     python, systems = python or "{}.{}".format(*sys.version_info), list(systems) or [here]
-    _copy_project(folder / "course")
-    with_weights = _copy_weights(folder / "weights")
-    start = START.format(python=python)
     for system in systems:
         _fetch_wheels(folder / "wheels" / system, system, python)
-        start += _commands(system, python, with_weights)
+    _copy_weights(folder / "weights")
+    start = START.format(python=python) + "".join(_commands(x, python) for x in systems)
+    git = ["git", "-C", str(ROOT), "ls-files", "-z"]
+    listed = subprocess.run(git, capture_output=True, text=True).stdout.split("\0")[:-1]
+    for name in listed:
+        (folder / "course" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, folder / "course" / name)
+    if not listed:  # no repository: all but what is made anew
+        left_out = shutil.ignore_patterns(".*", "__pycache__", "uv.lock")
+        shutil.copytree(ROOT, folder / "course", ignore=left_out, dirs_exist_ok=True)
     (folder / "START.md").write_text(start, encoding="utf-8")
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    print(f"{folder}: {size / 1e9:.1f} GB for {', '.join(systems)}, Python {python}. See START.md.")
+    print(f"{folder}: for {', '.join(systems)}, Python {python}. See START.md.")
 
 
-def _commands(system: str, python: str, with_weights: bool) -> str:
+def _commands(system: str, python: str) -> str:
     """Return what learners type: make an environment, fill it from the pack, open the course."""
-    windows = system == "windows"
-    programs = f"course/.venv/{'Scripts' if windows else 'bin'}"
     wheels = f"--find-links wheels/{system} -r wheels/{system}/packages.txt"
     lines = [
-        f"{'py -' if windows else 'python'}{python} -m venv course/.venv",
-        f"{programs}/python -m pip install --no-index {wheels}",
-        f"{programs}/jupyter lab course/notebooks/01_image_embeddings.ipynb",
+        f"python{python} -m venv course/.venv",
+        f"course/.venv/bin/python -m pip install --no-index {wheels}",
+        "course/.venv/bin/jupyter lab course/notebooks/01_image_embeddings.ipynb",
     ]
-    weights = (r"%CD%\weights" if windows else "$PWD/weights") if with_weights else ""
-    if windows:
-        lines = [line.replace("/", "\\") for line in lines]
-        lines[2] = f'cmd /C "set COURSE_WEIGHTS_DIR={weights}&& {lines[2]}"'
+    if system == "windows":
+        lines = [line.replace("/bin", "/Scripts").replace("/", "\\") for line in lines]
+        lines[0] = lines[0].replace("python", "py -", 1)
+        lines[2] = rf'cmd /C "set COURSE_WEIGHTS_DIR=%CD%\weights&& {lines[2]}"'
     else:
-        lines[2] = f'COURSE_WEIGHTS_DIR="{weights}" {lines[2]}'
+        lines[2] = f'COURSE_WEIGHTS_DIR="$PWD/weights" {lines[2]}'
     return "\n".join([f"\n## {system}\n", "```", *lines, "```", ""])
 
 
-def _copy_project(target: Path) -> None:
-    """Copy what belongs to the project: tracked files, or all but what is made anew."""
-    listing = ["git", "-C", str(ROOT), "ls-files", "-z"]
-    listed = subprocess.run(listing, capture_output=True, check=False).stdout.decode()
-    for path in (ROOT / name for name in listed.split("\0") if name):
-        if path.is_file():
-            copy = target / path.relative_to(ROOT)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path, copy)
-    if not listed:
-        left_out = shutil.ignore_patterns(".*", "__pycache__", "uv.lock")
-        shutil.copytree(ROOT, target, ignore=left_out, dirs_exist_ok=True)
-
-
-def _copy_weights(target: Path) -> bool:
-    """Copy the official weights, fetched if need be; without them the course uses its own."""
+def _copy_weights(target: Path) -> None:
+    """Copy the official weights, fetched if need be, or else the course's own."""
     from course_utils.weights import WeightsError, official_path
 
     try:
         found = [official_path(network) for network in ("resnet18", "r3d_18")]
     except WeightsError as error:
-        print(f"weights: none, so learners use the course's own checkpoint ({error})")
-        return False
+        print(f"learners use the course's own checkpoint ({error})")
+        found = (DATA / "weights").glob("*.safetensors")
     target.mkdir(parents=True, exist_ok=True)
     for path in found:
         shutil.copy2(path, target)
-    return True
 
 
 def _fetch_wheels(target: Path, system: str, python: str) -> None:
     """Resolve the project's packages for a system and fetch their wheels."""
     resolved_for, tags = SYSTEMS[system]
-    target.mkdir(parents=True, exist_ok=True)
     listed = str(target / "packages.txt")
     compiling = "uv pip compile pyproject.toml --quiet --no-header --no-annotate".split()
     compiling += ["--output-file", listed, "--python-platform", resolved_for]
     fetching = "uvx pip download --quiet --no-deps --only-binary :all: --implementation cp".split()
     fetching += [f"--platform={tag}" for tag in tags] + ["-r", listed, "--dest", str(target)]
     for command in (compiling, fetching):
+        if not shutil.which(command[0]):
+            raise PackError("The program uv is missing; run `pip install uv`.")
+        target.mkdir(parents=True, exist_ok=True)
         command += ["--python-version", python]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         if done.returncode:
-            last = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()[
-                -1
-            ]
-            said = f"Could not fetch the packages for {system} ({last}); see whether there is "
-            raise PackError(f"{said}internet and room.")
+            said = f"Could not fetch the packages for {system}; see whether there is internet and "
+            raise PackError(f"{said}room. {done.stderr.strip()[-300:]}")
 
 
 def warm() -> None:
@@ -172,18 +155,13 @@ def reset() -> None:
         PackError: something is in use, or may not be removed.
     """
     kept = ("course_embeddings", "vectors.db", "vectors.db.holder")
-    found = [cache_folder() / name for name in kept if (cache_folder() / name).exists()]
-    for path in found:
+    for path in filter(Path.exists, (cache_folder() / name for name in kept)):
         try:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         except OSError as error:
-            said = (
-                f"{str(path)!r} cannot be removed ({error.strerror}); shut down all kernels first."
-            )
-            raise PackError(said) from None
+            raise PackError(f"{error}: shut down all kernels first.") from None
         print(f"removed {path}")
-    if not found:
-        print(f"Nothing is kept in {cache_folder()}.")
+    print(f"Nothing is kept in {cache_folder()}.")
 
 
 class AddNotes(Preprocessor):
@@ -200,18 +178,16 @@ class AddNotes(Preprocessor):
         number = re.match(r"0*(\d*)", resources["metadata"]["name"])[1]
         text = self.instructors.read_text(encoding="utf-8") + "\n## "
         chapter = re.search(rf"^## Notebook {number}\n(.*?)^## ", text, re.M | re.S)
-        parts = re.split(r"^### (\d+)\. .*\n", chapter[1] if chapter else "", flags=re.M)
-        notes = dict(zip(parts[1::2], parts[2::2], strict=True))
+        notes = re.split(r"^### (\d+)\. .*\n", chapter[1] if chapter else "", flags=re.M)
+        notes = dict(zip(notes[1::2], notes[2::2], strict=True))
         cells, nb.cells = nb.cells, []
         for cell in cells:
             nb.cells.append(cell)
             heading = re.search(r"^## (\d+)\. ", cell.source, re.M)
             if cell.cell_type == "markdown" and heading and heading[1] in notes:
-                note = new_markdown_cell(notes.pop(heading[1]).strip())
-                note.metadata["slideshow"] = {"slide_type": "notes"}
+                metadata = {"slideshow": {"slide_type": "notes"}}
+                note = new_markdown_cell(notes.pop(heading[1]).strip(), metadata=metadata)
                 nb.cells.append(note)
-        for part in notes:
-            self.log.warning("Notebook %s has no part %s: its notes are left out.", number, part)
         return nb, resources
 
 

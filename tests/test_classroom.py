@@ -1,6 +1,7 @@
 """For instructors: the computer's check, the pack, the fresh start, and notes in the slides."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -13,8 +14,9 @@ import pytest
 from course_utils import check, classroom, weights
 from course_utils.audio import RECIPES, AudioEncoder
 from course_utils.cache import EmbeddingCache
-from course_utils.catalog import Catalog
-from course_utils.classroom import AddNotes, PackError, main, pack, reset
+from course_utils.catalog import Catalog, Item
+from course_utils.classroom import AddNotes, PackError, main, pack
+from course_utils.media import MediaError
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -23,15 +25,6 @@ SMALL = '[project]\nname = "small"\nversion = "1"\ndependencies = ["tqdm>=4.66,<
 
 def run(*command, **options):
     return subprocess.run(command, capture_output=True, text=True, check=False, **options)
-
-
-def test_importing_the_package_is_quick_and_loads_nothing_heavy():
-    code = (
-        "import sys, time; start = time.process_time(); import course_utils; "
-        "print(time.process_time() - start, 'torch' in sys.modules, 'numpy' in sys.modules)"
-    )
-    seconds, *heavy = run(sys.executable, "-c", code, cwd=ROOT).stdout.split()
-    assert float(seconds) < 0.3 and heavy == ["False", "False"]
 
 
 # ---- check ----
@@ -44,17 +37,13 @@ def test_the_check_finds_this_machine_ready(capsys):
     assert f"all {len(Catalog.load())} files of the course can be decoded" in said[2]
 
 
-def test_the_check_names_what_is_missing(tmp_path, monkeypatch, capsys):
+def test_the_check_names_what_is_missing(tmp_path, monkeypatch):
     """A copy of the package without the media beside it, as from a wheel."""
-    package = shutil.copytree(ROOT / "course_utils", tmp_path / "course_utils")
+    shutil.copytree(ROOT / "course_utils", tmp_path / "course_utils")
     done = run(sys.executable, "-m", "course_utils.check", cwd=tmp_path)
-    assert package.is_dir() and done.returncode == 2, done.stdout
-    for name, words in (
-        ("media", "is the whole project folder here"),
-        ("weights", "fetch it again"),
-    ):
-        (line,) = [line for line in done.stdout.splitlines() if f"[FAIL] {name}: " in line]
-        assert words in line
+    assert done.returncode == 2, done.stdout
+    for words in ("media: .*is the whole project folder here", "weights: .*fetch it again"):
+        assert re.search(rf"\[FAIL\] {words}", done.stdout)
     monkeypatch.setattr(check, "NEEDED", "sys no_such_package")
     with pytest.raises(RuntimeError, match="no_such_package: .*run `uv sync`"):
         check.packages()
@@ -62,16 +51,11 @@ def test_the_check_names_what_is_missing(tmp_path, monkeypatch, capsys):
     with pytest.raises(RuntimeError, match="free; make room for"):
         check.room()
     done = run(sys.executable, "-m", "course_utils.classroom", "pack", "here", cwd=tmp_path)
-    assert done.returncode == 1 and "fetch the whole project" in done.stdout
-
-
-def test_the_check_names_a_damaged_file_and_goes_on(tmp_path, monkeypatch):
-    damaged = tmp_path / "pen.jpg"
-    damaged.write_bytes(b"no picture")
-    item = Catalog.load()[0]
-    catalog = Catalog([item, type(item)(damaged, kind="image"), item])
+    assert done.returncode == 1 and "Run this in the whole project" in done.stdout
+    (tmp_path / "pen.jpg").write_bytes(b"no picture")
+    catalog = Catalog([Item(tmp_path / "pen.jpg")])
     monkeypatch.setattr(Catalog, "load", lambda: catalog)
-    with pytest.raises(RuntimeError, match=r"pen\.jpg.* Or fetch the folder data/ again"):
+    with pytest.raises(MediaError, match=r"pen\.jpg"):
         check.media()
 
 
@@ -84,14 +68,11 @@ def test_a_pack_installs_without_any_network(tmp_path, monkeypatch, capsys):
     def unreachable(network):
         raise weights.WeightsError("the official weights could not be reached: no network")
 
-    project = tmp_path / "project"
-    project.mkdir()
+    project, folder = tmp_path / "project", tmp_path / "course pack"
+    (project / ".venv").mkdir(parents=True)
     (project / "pyproject.toml").write_text(SMALL)
-    (project / "README.md").write_text("read me")
-    (project / ".venv").mkdir()
     monkeypatch.setattr(classroom, "ROOT", project)
     monkeypatch.setattr(weights, "official_path", unreachable)
-    folder = tmp_path / "course pack"
     try:
         pack(folder, ["linux", "windows"])
     except PackError as error:
@@ -102,8 +83,8 @@ def test_a_pack_installs_without_any_network(tmp_path, monkeypatch, capsys):
         raise
     said = capsys.readouterr().out
     assert "learners use the course's own checkpoint" in said and f"Python {PYTHON}" in said
-    assert not (folder / "weights").exists() and not (folder / "course/.venv").exists()
-    assert (folder / "course/README.md").read_text() == "read me"
+    assert len(list((folder / "weights").iterdir())) == 2
+    assert not (folder / "course/.venv").exists()
     windows = {path.name.split("-")[0] for path in (folder / "wheels/windows").glob("*.whl")}
     assert {"tqdm", "colorama"} <= windows  # only Windows needs colorama
     start = (folder / "START.md").read_text(encoding="utf-8")
@@ -136,13 +117,13 @@ def test_the_project_and_official_weights_come_along(monkeypatch, tmp_path):
 
 
 def test_what_cannot_be_packed_is_said(monkeypatch, tmp_path, capsys):
-    with pytest.raises(PackError, match="in the project itself"):
+    with pytest.raises(PackError, match="name a folder outside of it"):
         pack(ROOT / "data" / "pack")
     with pytest.raises(SystemExit):
         main(["pack", str(tmp_path), "--for", "amiga"])
     monkeypatch.setattr(classroom, "ROOT", tmp_path)
     (tmp_path / "pyproject.toml").write_text(SMALL.replace("tqdm", "no such package"))
-    with pytest.raises(PackError, match="Could not fetch the packages for windows .*internet"):
+    with pytest.raises(PackError, match="Could not fetch the packages for windows.*internet"):
         classroom._fetch_wheels(tmp_path / "wheels", "windows", "3.12")
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
     assert main(["pack", str(tmp_path.parent / "pack")]) == 1
@@ -174,8 +155,6 @@ def test_after_warming_up_nothing_is_left_to_compute(
 
 def test_reset_forgets_what_the_course_kept_and_nothing_else(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("COURSE_CACHE_DIR", str(tmp_path))
-    reset()
-    assert "Nothing is kept" in capsys.readouterr().out
     (tmp_path / "course_embeddings" / "ab").mkdir(parents=True)
     (tmp_path / "vectors.db").mkdir()
     (tmp_path / "thesis.txt").write_text("mine")
@@ -187,7 +166,7 @@ def test_reset_forgets_what_the_course_kept_and_nothing_else(tmp_path, monkeypat
         patch.setattr(classroom.shutil, "rmtree", locked)
         assert main(["reset"]) == 1
     assert "shut down all kernels first" in capsys.readouterr().out
-    assert main(["reset"]) == 0
+    assert main(["reset"]) == main(["reset"]) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
     assert capsys.readouterr().out.count("removed") == 2
 
@@ -195,7 +174,7 @@ def test_reset_forgets_what_the_course_kept_and_nothing_else(tmp_path, monkeypat
 # ---- notes ----
 
 
-def test_notes_stand_behind_the_headings_of_their_parts(tmp_path, caplog):
+def test_notes_stand_behind_the_headings_of_their_parts(tmp_path):
     text = (
         "# All\n## Notebook 1\n### 1. Look\n5 minutes.\n\nAsk.\n### 2. Think\nTen.\n### 9. No\nx\n"
     )
@@ -204,14 +183,9 @@ def test_notes_stand_behind_the_headings_of_their_parts(tmp_path, caplog):
     cells += [nbformat.v4.new_code_cell("## 2. Think"), nbformat.v4.new_markdown_cell("## 2. Now")]
     adding = AddNotes()
     adding.instructors = tmp_path / "INSTRUCTORS.md"
-    for name, notes in (("01_image_embeddings", 2), ("mine", 0)):
+    for name, notes in (("01_image_embeddings", ["5 minutes.\n\nAsk.", "Ten."]), ("mine", [])):
         notebook = nbformat.v4.new_notebook(cells=list(cells))
         found, _ = adding.preprocess(notebook, {"metadata": {"name": name}})
-        sources = [cell.source for cell in found.cells]
-        assert len(sources) == 5 + notes
-    found, _ = adding.preprocess(
-        nbformat.v4.new_notebook(cells=list(cells)), {"metadata": {"name": "01_image"}}
-    )
-    assert [cell.source for cell in found.cells][2] == "5 minutes.\n\nAsk."
-    assert found.cells[-1].source == "Ten." and found.cells[1:3][0].source == "## 1. Look"
-    assert found.cells[-1].metadata["slideshow"] == {"slide_type": "notes"}
+        added = [i for i, cell in enumerate(found.cells) if "slideshow" in cell.metadata]
+        assert [found.cells[i].source for i in added] == notes
+        assert len(found.cells) == 5 + len(notes) and added == [2, 6][: len(notes)]
