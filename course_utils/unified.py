@@ -8,7 +8,7 @@ the sounds. So videos are also the bridge between pictures and sounds, which sha
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 from pathlib import Path
@@ -79,7 +79,9 @@ class Match:
     @property
     def path(self) -> str:
         """The paths in words."""
-        return "; ".join(map(_in_words, self.paths))
+        before = [[f"{hop.item.name} {hop}" for hop in path[:-1]] for path in self.paths]
+        parts = zip(before, self.paths, strict=True)
+        return "; ".join(", and with it this ".join([*x, str(y[-1])]) for x, y in parts)
 
     @property
     def best(self) -> Hop:
@@ -91,11 +93,6 @@ class Match:
         """The best path in a few words."""
         via = f"via {self.paths[0][0].item.name}: " if len(self.paths[0]) > 1 else ""
         return f"{via}{ALIKE[self.best.space]} {self.best.cosine:.2f}"
-
-
-def _in_words(path: Hops) -> str:
-    *before, last = path
-    return f"{before[0].item.name} {before[0]}, and with it this {last}" if before else str(last)
 
 
 def _by_item(paths: Iterable[Hops]) -> dict[str, list[Hops]]:
@@ -187,7 +184,13 @@ class UnifiedSearch:
         for encoder in self.encoders.values():
             self.store.create(encoder)  # says no now, before hours of encoding
         items, problems = {item_id(item.path): item for item in catalog}, []
-        self._forget(items)
+        # Of what is there already nothing stays: a film may have been longer, or a picture, once.
+        for space in KINDS:
+            self.store.delete(space, [name + part for name in items for part in PARTS])
+        for known in (self.items, *self._known.values()):
+            for name in items:
+                known.pop(name, None)
+        self._scales.clear()
         for space, kind in self._known:
             found: list[media.MediaError] = []
             unfit = {problem.path for problem in problems}
@@ -201,16 +204,6 @@ class UnifiedSearch:
                     print(f"Added in part: {problem}")
             self._write(space, kind, [x for x in asked if x.path not in unfit], arrays)
         return Catalog(items.values()).without(problems)
-
-    def _forget(self, names: Collection[str]) -> None:
-        """Take out what the store has of items: a film may have been longer, or a picture, once."""
-        ids = [name + part for name in names for part in PARTS]
-        for space in KINDS:
-            self.store.delete(space, ids)
-        for known in (self.items, *self._known.values()):
-            for name in names:
-                known.pop(name, None)
-        self._scales.clear()
 
     def _encode(self, space: str, kind: str, paths: list, problems=None) -> list[np.ndarray]:
         """Return what files of a kind are in a space: arrays (m, d), most with one row."""
