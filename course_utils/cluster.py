@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import re
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from course_utils.cache import all_tried, path_list
 from course_utils.media import MediaError
 
 ROOT = Path(__file__).resolve().parents[1]
-BATCH = 16  # files that a worker is given at a time, at most
+BATCH = 16  # files that a worker is given at a time
 
 
 class ClusterError(RuntimeError):
@@ -32,20 +33,15 @@ class _Worker:
     def __init__(self, make_encoder: Callable):
         import ray
 
-        self.make_encoder, self.encoder = make_encoder, None
-        self.lost = ray.get_runtime_context().was_current_actor_reconstructed
+        if ray.get_runtime_context().was_current_actor_reconstructed:  # and would be without end
+            raise MemoryError("a worker was lost, most often because memory ran out")
+        self.encoder = make_encoder()
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, list]:
         """Return, for each file, its row or error, and the fingerprint that the row belongs to."""
-        try:
-            if self.lost:  # Ray has started it anew, and would do so without end
-                raise MemoryError("a worker was lost, most often because memory ran out")
-            self.encoder = self.encoder or self.make_encoder()
-            found, mark = list(self.encoder.stream(list(batch["path"]))), self.encoder.fingerprint
-        except Exception as error:  # Ray would make pages of it
-            reason = f"The work broke off ({type(error).__name__}: {error}); try a few files here."
-            found, mark = [ClusterError(reason)] * len(batch["path"]), ""
-        return {"place": batch["place"], "found": [pickle.dumps((x, mark)) for x in found]}
+        found = list(self.encoder.stream(list(batch["path"])))
+        marks = [self.encoder.fingerprint] * len(found)
+        return {"place": batch["place"], "found": list(map(pickle.dumps, found)), "mark": marks}
 
 
 def encode_on_cluster(
@@ -76,66 +72,54 @@ def encode_on_cluster(
     Source: https://docs.ray.io/en/latest/data/api/doc/ray.data.Dataset.map_batches.html
     Introduced in notebook 4.
     """
-    paths = path_list(paths)
+    paths, mine = path_list(paths), False
     if not paths:
         return make_encoder().encode([])  # no rows, of the right width
-    # Workers are plain processes of this Python, nobody is told about them, and they keep quiet.
-    quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}
-    for name, value in (quiet | {"RAY_BACKEND_LOG_LEVEL": "fatal"}).items():
-        os.environ.setdefault(name, value)
+    size = min(BATCH, -(-len(paths) // workers))
+    for name in ("RAY_USAGE_STATS_ENABLED", "RAY_ENABLE_UV_RUN_RUNTIME_ENV"):
+        os.environ.setdefault(name, "0")  # nobody is told; workers run in this very Python
+    settings = {name: value for name, value in os.environ.items() if name.startswith("COURSE_")}
+    settings["PYTHONPATH"] = f"{ROOT}{os.pathsep}${{PYTHONPATH}}"
+    items = [{"place": i, "path": str(Path(path).absolute())} for i, path in enumerate(paths)]
     try:
         import ray.data
-    except ImportError as error:
-        said = f"Ray is not installed here ({error}); run `uv sync --extra cluster`."
-        raise ClusterError(said) from None
-    mine, found, marks = not ray.is_initialized(), [None] * len(paths), set()
-    try:
-        if mine:
+
+        if mine := not ray.is_initialized():
             address = os.environ.get("RAY_ADDRESS")
             if address and ":" in address:  # else Ray itself would try for minutes
                 host, _, port = address.removeprefix("ray://").rpartition(":")
                 socket.create_connection((host, int(port)), timeout=5).close()
             here = {} if address else {"num_cpus": workers, "include_dashboard": False}
             ray.init(address or "local", logging_level="ERROR", log_to_driver=False, **here)
-        for row in _dealt_out(ray, paths, make_encoder, workers).iter_rows():
-            result, mark = pickle.loads(row["found"])
-            if isinstance(result, ClusterError):
-                raise result
-            if isinstance(result, MediaError):  # by the name that the file was given here
-                result = MediaError(paths[row["place"]], result.problem, result.remedy)
-            found[row["place"]] = result
-            marks.add(mark)
-    except ClusterError:
-        raise
+        logging.getLogger("ray.data").setLevel("CRITICAL")  # it writes of all that it does
+        ray.data.DataContext.get_current().enable_progress_bars = False
+        items = ray.data.from_items(items, override_num_blocks=-(-len(paths) // size))
+        dataset = items.map_batches(
+            _Worker,
+            fn_constructor_args=[make_encoder],
+            batch_size=size,
+            compute=ray.data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=1),
+            num_cpus=1,
+            runtime_env={"env_vars": settings},
+        )
+        rows = sorted(dataset.iter_rows(), key=lambda row: row["place"])
     except Exception as error:  # of many kinds, and pages long
-        first = f"{type(error).__name__}: {error}".strip().splitlines()[0]
-        said = f"Ray broke off ({first}); see whether the cluster runs (`ray status`), or unset "
-        raise ClusterError(f"{said}RAY_ADDRESS to use this computer alone.") from None
+        said = f"{type(error).__name__}: {error}"
+        said = [said, *re.findall(r"^\w+Error: .*", said, re.M)][-1].splitlines()[0]
+        raise ClusterError(
+            f"Ray broke off ({said}); try a few files without it, see whether it is installed "
+            "(`uv sync --extra cluster`) and runs (`ray status`), or unset RAY_ADDRESS."
+        ) from None
     finally:
         if mine:
             ray.shutdown()  # stops what was started here; only hangs up on others' cluster
-    if len(marks) > 1:
+    if len({row["mark"] for row in rows}) > 1:
         raise ClusterError(
             "The workers' encoders differ, so their vectors cannot be compared; give all machines "
             "the same weights (COURSE_WEIGHTS_DIR can name a shared folder) and versions."
         )
+    found = [pickle.loads(row["found"]) for row in rows]
+    for place, result in enumerate(found):
+        if isinstance(result, MediaError):  # by the name that the file was given here
+            found[place] = MediaError(paths[place], result.problem, result.remedy)
     return np.array(all_tried(found, problems), dtype=np.float32)
-
-
-def _dealt_out(ray, paths: list, make_encoder: Callable, workers: int):
-    """Return the dataset of what the workers say of each file, in any order."""
-    settings = {name: value for name, value in os.environ.items() if name.startswith("COURSE_")}
-    settings |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": f"{ROOT}{os.pathsep}${{PYTHONPATH}}"}
-    size = min(BATCH, -(-len(paths) // workers))
-    items = [{"place": i, "path": str(Path(path).absolute())} for i, path in enumerate(paths)]
-    logging.getLogger("ray.data").setLevel("CRITICAL")  # it writes of all that it does
-    dataset = ray.data.from_items(items, override_num_blocks=-(-len(paths) // size)).map_batches(
-        _Worker,
-        fn_constructor_args=[make_encoder],
-        batch_size=size,
-        compute=ray.data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=1),
-        num_cpus=1,
-        runtime_env={"env_vars": settings},
-    )
-    dataset.context.enable_progress_bars = False
-    return dataset

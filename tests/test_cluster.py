@@ -4,7 +4,6 @@ Real Ray, of two workers on this computer; it comes with the extra `cluster`.
 """
 
 import os
-import socket
 import sys
 import time
 from importlib.util import find_spec
@@ -13,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from course_utils.cache import EmbeddingCache, Encoder
 from course_utils.cluster import ClusterError, encode_on_cluster
 from course_utils.media import MediaError
 from course_utils.session import DATA
@@ -41,6 +39,16 @@ def ray():
     ray.shutdown()
 
 
+def test_no_cluster_at_the_address_and_no_ray(monkeypatch):
+    pytest.importorskip("ray", reason="no Ray: it needs `--extra cluster`")
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
+    with pytest.raises(ClusterError, match=r"ConnectionRefusedError.* unset RAY_ADDRESS"):
+        encode_on_cluster(PICTURES[:2], dict)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ClusterError, match="uv sync --extra cluster"):
+        encode_on_cluster(PICTURES[:2], dict)
+
+
 def test_two_workers_give_what_one_encoder_gives(ray, image_encoder, tmp_path, monkeypatch, capfd):
     """From a folder that is not the project's, with files that cannot be used."""
     from course_utils.encoders import ImageEncoder
@@ -61,68 +69,27 @@ def test_two_workers_give_what_one_encoder_gives(ray, image_encoder, tmp_path, m
     assert ray.is_initialized()  # it was running before
 
 
-@pytest.mark.parametrize("alike", [True, False])
-def test_an_encoder_of_a_notebook_is_shared_out(ray, tmp_path, monkeypatch, alike):
-    """Its vectors tell who computed them; what is kept already is not computed again."""
-    monkeypatch.setenv("COURSE_CACHE_DIR", str(tmp_path / "cache"))
-    meeting = tmp_path / "meeting"
-    meeting.mkdir()
-
-    class Telling(Encoder):
-        dim, progress = 2, False
-
-        def __init__(self):
-            self.fingerprint = "alike" if alike else str(os.getpid())
-
-        def stream(self, paths):
-            (meeting / str(os.getpid())).touch()
-            deadline = time.monotonic() + 100
-            while len(list(meeting.iterdir())) < 3 and time.monotonic() < deadline:
-                time.sleep(0.02)  # until both workers are at it
-            for path in paths:
-                yield np.array([os.getpid(), Path(path).stat().st_size], np.float32)
-
-    for name in ("a", "b"):
-        (meeting / name).touch()
-    EmbeddingCache(Telling()).encode(PICTURES[:4])
-    for name in ("b", str(os.getpid())):
-        (meeting / name).unlink()
-    if not alike:
-        with pytest.raises(ClusterError, match="encoders differ.*COURSE_WEIGHTS_DIR"):
-            encode_on_cluster(PICTURES, Telling)
-        return
-    vectors = encode_on_cluster(PICTURES, lambda: EmbeddingCache(Telling()))
-    assert [*vectors[:, 1]] == [path.stat().st_size for path in PICTURES]
-    assert {*vectors[:4, 0]} == {os.getpid()}
-    assert len({*vectors[4:, 0]} - {os.getpid()}) == 2
-
-
 @pytest.mark.parametrize(
-    ("death", "words"),
-    [(False, "KeyError: 'boom'"), (True, "a worker was lost, most often because memory ran out")],
+    ("what", "words"),
+    [
+        ("fails", "KeyError: 'boom'"),
+        ("dies", "a worker was lost, most often because memory ran out"),
+        ("differs", "encoders differ.*COURSE_WEIGHTS_DIR"),
+    ],
 )
-def test_a_worker_that_fails_is_one_sentence(ray, death, words):
-    class Failing:
+def test_a_worker_that_fails_is_one_sentence(ray, what, words):
+    class Odd:  # of a test, as of a notebook, so it is sent along whole
+        def __init__(self):
+            self.fingerprint = str(os.getpid())
+
         def stream(self, paths):
-            if death:
+            if what == "dies":
                 os._exit(1)
-            raise KeyError("boom")
+            if what == "fails":
+                raise KeyError("boom")
+            time.sleep(1)  # so that both workers get some
+            return [np.ones(2, np.float32) for _ in paths]
 
-    with pytest.raises(ClusterError, match="^The work broke off .*; try a few files") as caught:
-        encode_on_cluster(PICTURES[:2], Failing, workers=1)
-    assert words in str(caught.value) and len(str(caught.value).splitlines()) == 1
-
-
-def test_no_cluster_at_the_address_and_no_ray(ray, monkeypatch):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        address = f"127.0.0.1:{taken.getsockname()[1]}"
-    monkeypatch.setenv("RAY_ADDRESS", address)
-    monkeypatch.setattr(ray, "is_initialized", lambda: False)
-    monkeypatch.setattr(ray, "shutdown", lambda: None)
-    with pytest.raises(ClusterError, match="Ray broke off .*unset RAY_ADDRESS"):
-        encode_on_cluster(PICTURES[:2], dict)
-    monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(ClusterError, match="Ray is not installed here .*uv sync --extra cluster"):
-        encode_on_cluster(PICTURES[:2], dict)
-    with pytest.raises(TypeError, match="list of paths"):
-        encode_on_cluster("a.jpg", dict)
+    with pytest.raises(ClusterError, match=words) as caught:
+        encode_on_cluster(PICTURES, Odd)
+    assert len(str(caught.value).splitlines()) == 1
