@@ -91,8 +91,7 @@ class Store(AbstractContextManager):
             ValueError: an argument has the wrong shape, or a vector has no direction.
             StoreError: as above. Do it again: what was written before a failure is replaced.
         """
-        ids, dim, kinds = list(map(str, ids)), encoder.dim, kinds or encoder.space
-        n = len(ids)
+        ids, dim, kinds, n = list(map(str, ids)), encoder.dim, kinds or encoder.space, len(ids)
         labels, kinds = ([x] * n if isinstance(x, str) else list(x) for x in (labels, kinds))
         if np.shape(vectors) != (n, dim) or not len({*ids}) == len(labels) == len(kinds) == n:
             raise ValueError(
@@ -320,8 +319,7 @@ class VectorStore(Store):
             remedy = "start it, see what MILVUS_TOKEN says, or unset MILVUS_URI to do without it"
             if self._local:
                 remedy = (
-                    "if it is open in another program, shut that notebook's kernel down (one at a "
-                    "time can have it open); else free some disk space, or delete it"
+                    "if open in another program, shut that notebook's kernel down, else delete it"
                 )
             said = " ".join(f"{type(error).__name__}: {error}".split())[:250]
             raise StoreError(f"Milvus failed at {self.where!r} ({said}); {remedy}.") from None

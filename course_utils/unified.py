@@ -242,18 +242,17 @@ class UnifiedSearch:
         """
         key = (space, *sorted((kind, other)))
         if key not in self._scales:
-            (first, a), (second, b) = (self._sample(space, each) for each in key[1:])
-            different = np.array(a)[:, None] != np.array(b)[None]
+            vectors, sources = [], []
+            for known in (self._known[space, each] for each in key[1:]):
+                names = sorted(Random(0).sample(sorted(known), min(len(known), SAMPLE)))
+                vectors.append([known[name] for name in names])
+                sources.append(np.array([self.items[name].source or name for name in names]))
+            different = sources[0][:, None] != sources[1][None]
             if kind == other:
                 different = np.triu(different, 1)  # each pair once
-            scores = best_cosines(first, second)[different] if different.any() else None
+            scores = best_cosines(*vectors)[different] if different.any() else None
             self._scales[key] = None if scores is None else Percentiles.of(scores)
         return self._scales[key]
-
-    def _sample(self, space: str, kind: str) -> tuple[list[np.ndarray], list[str]]:
-        known = self._known[space, kind]
-        names = sorted(Random(0).sample(sorted(known), min(len(known), SAMPLE)))
-        return [known[name] for name in names], [self.items[name].source or name for name in names]
 
     def search(
         self, query, k: int = 5, kinds=KINDS, spaces=KINDS, leave_out=()

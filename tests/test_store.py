@@ -299,7 +299,7 @@ def test_something_else_under_the_name(tmp_path):
     path = tmp_path / "vectors.db"
     path.write_bytes(b"SQLite format 3\0" + bytes(5000))
     for where in (path, path / "vectors.db"):
-        with pytest.raises(StoreError, match="Milvus failed .* or delete it"):
+        with pytest.raises(StoreError, match="Milvus failed .* else delete it"):
             VectorStore(uri=where)
     assert path.read_bytes() == b"SQLite format 3\0" + bytes(5000)
 
