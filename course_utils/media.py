@@ -6,7 +6,6 @@ wrong and what to do about it. What a file is its content decides, never its nam
 
 from __future__ import annotations
 
-import errno
 import io
 import math
 import os
@@ -17,7 +16,6 @@ import warnings
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import islice
@@ -25,12 +23,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-from PIL import Image, ImageOps, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageOps, PngImagePlugin
 
 READING = "2"  # the version of the reading rules: raised when a file may come out differently
 SAMPLE_RATE = 16_000  # samples a second: what every waveform of the course has
 MAX_PIXELS = 150_000_000  # of a picture once it is decoded; about 600 MB
-MAX_JPEG = 500_000_000  # of a JPEG in its file: it can be decoded at a half, a quarter, an eighth
 MAX_ASPECT = 50  # a longer strip would grow to millions of pixels when its short side is resized
 MAX_BYTES = 2_000_000_000  # of frames at once
 MAX_MINUTES = 30  # of sound at once; about 115 MB as a waveform
@@ -60,15 +57,12 @@ FORMATS = {
     ".mka .weba .w64 .au .amr",
 }
 FORMATS = {kind: tuple(suffixes.split()) for kind, suffixes in FORMATS.items()}
-REMEDY = {
-    "image": "open it in a picture program and save it as JPEG or PNG",
-    "video": "copy it again or convert it to MP4 (H.264)",
-    "audio": "copy it again or convert it to WAV",
-}
+ANEW = "copy it again, or save it as JPEG, MP4 (H.264) or WAV"  # what helps most often
 WORDS = {"image": "picture", "video": "video", "audio": "sound"}
 
-# `read_image` has limits and words of its own. Pillow would warn from 89 million pixels on, and
-# call a picture damaged for more than 1 MB of text.
+# Pillow refuses twice as many pixels as this (a JPEG may have more than MAX_PIXELS: it can be read
+# at a half, a quarter, an eighth), and would call a picture damaged for more than 1 MB of text.
+Image.MAX_IMAGE_PIXELS = 250_000_000
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = 64 << 20
 
@@ -82,7 +76,7 @@ class MediaError(ValueError):
         remedy: what to do about it.
     """
 
-    def __init__(self, path: str | Path, problem: str, remedy: str):
+    def __init__(self, path: str | Path, problem: str, remedy: str = ANEW):
         """Keep the parts; the message is all three in one sentence."""
         self.path, self.problem, self.remedy = Path(path), problem, remedy
         super().__init__(f"{str(path)!r} {problem}; {remedy}.")
@@ -111,9 +105,8 @@ def one_error(errors: list[MediaError], total: int) -> MediaError:
 def displayable(name: str | Path) -> str:
     """Return a file's name in a form that figures, HTML and JSON take.
 
-    Bytes that are no text become a question mark in a diamond, line breaks and other control
-    characters a space; marks that would turn the direction of the text around it are left out.
-    Whatever writes HTML still has to escape it.
+    Bytes that are no text become a question mark in a diamond, control characters a space; marks
+    that would turn the direction of text are left out. HTML in it stays: who shows it escapes it.
     """
     text = re.sub("[\ud800-\udfff]", "\ufffd", str(name))
     text = re.sub("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]", "", text)
@@ -129,27 +122,18 @@ def check_file(path: str | Path) -> Path:
     path = Path(path)
     try:
         status = path.stat()
-        if stat.S_ISREG(status.st_mode):
+        if ordinary := stat.S_ISREG(status.st_mode):
             path.open("rb").close()
-    except FileNotFoundError:
-        if path.is_symlink():
-            raise MediaError(path, "is a link to a file that is gone", "copy the file") from None
-        advice = "check the spelling and the folder you are in"
-        raise MediaError(path, "does not exist", advice) from None
-    except PermissionError:
-        raise MediaError(path, "may not be read by you", "change its permissions") from None
     except (OSError, ValueError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        if getattr(error, "errno", None) == errno.ELOOP:
-            reason = "it is a link that leads back to itself"
-        raise MediaError(path, f"cannot be opened ({reason})", "rename or copy the file") from None
-    if stat.S_ISDIR(status.st_mode):
-        advice = "use Catalog.from_folder to take all files in it"
-        raise MediaError(path, "is a folder, not a file", advice)
-    if not stat.S_ISREG(status.st_mode):
-        raise MediaError(path, "is not an ordinary file", "copy its content into a file")
+        what = f"cannot be opened ({getattr(error, 'strerror', None) or error})"
+        if isinstance(error, FileNotFoundError):
+            what = "is a link to a file that is gone" if path.is_symlink() else "does not exist"
+        raise MediaError(path, what, "check its name, its folder and its permissions") from None
+    if not ordinary:
+        what = "is a folder, not a file" if path.is_dir() else "is not an ordinary file"
+        raise MediaError(path, what, "name a file; Catalog.from_folder takes all in a folder")
     if status.st_size == 0:
-        raise MediaError(path, "is empty (0 bytes)", "copy or download it again")
+        raise MediaError(path, "is empty (0 bytes)", "download it again")
     return path
 
 
@@ -170,18 +154,10 @@ def kind_of(path: str | Path) -> str:
         raise
     except Exception:  # not a picture; Pillow says so in many ways
         pass
-    with suppress(MediaError), _opened(path, "video") as (container, _):
-        if _film(container):
-            return "video"
-        if container.streams.audio:
-            return "audio"
-    # Nothing that is known: the reader for which it is named says why, in words, or knows better.
-    for kind, read in (("image", read_image), ("video", video_seconds), ("audio", read_waveform)):
-        if path.suffix.lower() in FORMATS[kind]:
-            read(path)
+    for kind in ("video", "audio"):
+        with suppress(MediaError), _opened(path, kind):
             return kind
-    what = "is neither a picture nor a video nor a sound that can be read here"
-    raise MediaError(path, what, "save it as JPEG, MP4 or WAV")
+    raise MediaError(path, "is neither a picture nor a video nor a sound that can be read here")
 
 
 def moves(path: Path) -> bool:
@@ -205,10 +181,9 @@ def read_image(path: str | Path, *, draft_side: int | None = None) -> Image.Imag
     Args:
         path: a JPEG, PNG, WebP, GIF, BMP, TIFF, PPM, JPEG 2000 or AVIF file; with pillow-heif
             installed also HEIC.
-        draft_side: if given, a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size (the JPEG
-            decoder does this almost for free), as long as its short side stays at least this
-            many pixels. A large photo is then read several times as fast. A JPEG of more than 150
-            million pixels is always read in this way.
+        draft_side: if given, a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, several times
+            as fast, as long as its short side stays at least this many pixels. A JPEG of more
+            than 150 million pixels is always read in this way.
 
     Returns:
         A `PIL.Image.Image` of mode RGB, width x height pixels, values 0 to 255.
@@ -220,21 +195,16 @@ def read_image(path: str | Path, *, draft_side: int | None = None) -> Image.Imag
     Introduced in notebook 1.
     """
     path = check_file(path)
-    too_large = f"has more than {MAX_PIXELS // 10**6} million pixels"
-    too_large = MediaError(path, too_large, "save a smaller copy and use that")
     try:
         with _picture(path) as picture:
             short, long = sorted(picture.size)
-            if long > MAX_ASPECT * short:
-                what = f"is a strip of {picture.width} x {picture.height} pixels"
-                advice = f"crop it: the long side may be at most {MAX_ASPECT} times the short one"
-                raise MediaError(path, what, advice)
             least = math.ceil(math.sqrt(short * long / MAX_PIXELS))
-            if (draft_side or least > 1) and short * long <= MAX_JPEG:
+            if draft_side or least > 1:
                 side = min(draft_side or short, short // least)
                 picture.draft("RGB", (side, side))
-            if math.prod(picture.size) > MAX_PIXELS:
-                raise too_large
+            if math.prod(picture.size) > MAX_PIXELS or long > MAX_ASPECT * short:
+                advice = f"keep below {MAX_PIXELS:,} pixels and a shape of {MAX_ASPECT} to 1"
+                raise MediaError(path, f"is too large: {picture.size} pixels", advice)
             deep = any(";16" in str(tile[3]) for tile in picture.tile)
             picture.load()
             with suppress(Exception):  # broken EXIF data does not make a photo unusable
@@ -242,16 +212,10 @@ def read_image(path: str | Path, *, draft_side: int | None = None) -> Image.Imag
             return _to_rgb(picture, deep)
     except MediaError:
         raise
-    except UnidentifiedImageError:
-        what = "is not a picture that can be read here, whatever its name says"
-        raise MediaError(path, what, REMEDY["image"]) from None
-    except Image.DecompressionBombError:
-        raise too_large from None
-    except MemoryError:
-        raise MediaError(path, "does not fit into memory", "make the picture smaller") from None
-    except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, ...
-        what = f"is damaged or cut short ({error})"
-        raise MediaError(path, what, "copy or download it again") from None
+    except (
+        Exception
+    ) as error:  # decoders raise OSError, SyntaxError, MemoryError, struct.error, ...
+        raise MediaError(path, f"is not a picture that can be read here ({error})") from None
 
 
 def jpeg_bytes(picture: Image.Image, side: int, quality: int = 80) -> bytes:
@@ -265,23 +229,18 @@ def jpeg_bytes(picture: Image.Image, side: int, quality: int = 80) -> bytes:
 
 def _picture(path: Path) -> Image.Image:
     """Open a picture, not yet decoded."""
-    Image.init()
-    known = [name for name in PICTURES if name in Image.OPEN]
     with path.open("rb") as file:
         start = file.read(16)
+    Image.init()
+    formats = [name for name in PICTURES if name in Image.OPEN]
     for name, (form, module, package, _, begins) in ADDED.items():
         if re.match(begins, start, re.S) and b"avif" not in start:
             if not find_spec(module):
                 advice = f"save it as JPEG, or install the package {package}"
                 raise MediaError(path, f"is a {name} photo", advice)
             getattr(import_module(module), "register_heif_opener", lambda: None)()
-            known.append(form)
-    try:
-        return Image.open(path, formats=known)
-    except Image.DecompressionBombError:
-        if start[:2] != b"\xff\xd8":
-            raise
-        return JpegImagePlugin.JpegImageFile(path)  # need not be decoded at its full size
+            formats = [form]
+    return Image.open(path, formats=formats)
 
 
 def _to_rgb(picture: Image.Image, deep: bool) -> Image.Image:
@@ -336,7 +295,7 @@ def _stretched(picture: Image.Image, ranges: tuple[int, ...]) -> Image.Image:
 
 
 @contextmanager
-def _opened(path: Path, kind: str) -> Iterator[tuple]:
+def _opened(path: Path, kind: str) -> Iterator[_Stream]:
     """Open a film or sound with FFmpeg, which sees its content alone and no other file."""
     import av
 
@@ -353,97 +312,165 @@ def _opened(path: Path, kind: str) -> Iterator[tuple]:
         try:
             container = av.open(nameless, container_options=options, metadata_errors="replace")
         except Exception:  # PyAV raises its own errors, OSError, ValueError, ...
-            what = f"is not a {WORDS[kind]} that can be read here, or is cut short"
-            raise MediaError(path, what, REMEDY[kind]) from None
+            raise MediaError(path, f"is not a {WORDS[kind]} that can be read here") from None
         with container:
-            yield container, file
-
-
-def _film(container):
-    """Return the stream of moving pictures, which a song's cover is not; None if there is none."""
-    import av
-
-    best = container.streams.best("video")
-    covers = av.stream.Disposition.attached_pic
-    return None if best is None or best.disposition & covers else best
+            yield _Stream(path, kind, container, file)
 
 
 class _Stream:
     """The moving pictures or the sound of an opened file, with the time that players show."""
 
     def __init__(self, path: Path, kind: str, container, file):
-        film, sound = _film(container), container.streams.best("audio")
-        if kind == "video" and film is None:
-            advice = "use a video, or take it as a sound"
-            raise MediaError(path, "has sound but no pictures in it", advice)
-        if kind == "audio" and sound is None:
+        from av.stream import Disposition
+        from av.video.reformatter import VideoReformatter
+
+        film, sound = (container.streams.best(x) for x in ("video", "audio"))
+        if film and film.disposition & Disposition.attached_pic:  # the cover of a song
+            film = None
+        if kind == "video" and not film:
+            raise MediaError(path, "has sound but no pictures in it", "take it as a sound")
+        if kind == "audio" and not sound:
             raise NoSoundError(path, "has no sound in it", "use a file with a soundtrack")
-        self.stream = film if kind == "video" else sound
-        self.path, self.container, self.file = path, container, file
-        if self.stream.codec_context is None:
-            raise MediaError(path, f"has {WORDS[kind]} coded in a way unknown here", REMEDY[kind])
+        self.path, self.kind, self.container, self.file = path, kind, container, file
+        self.stream, self.reformatter = film if kind == "video" else sound, VideoReformatter()
         both = [x for x in (film, sound) if x and x.start_time is not None]
         self.origin = float(min((x.start_time * x.time_base for x in both), default=0))
-        self.still = 0.0  # the last empty packet
         length = float((self.stream.duration or 0) * self.stream.time_base)
         length = length or (container.duration or 0) / 1e6
         self.claimed = length if 0 < length < 200 * 3600 else 0.0  # what the file says; 0: nothing
 
-    def seconds(self, stamp: int | None) -> float | None:
+    def seconds(self, timed) -> float | None:
+        """Return when a packet or frame is to be shown."""
+        stamp = timed.dts if timed.pts is None else timed.pts
         return None if stamp is None else float(stamp * self.stream.time_base) - self.origin
 
-    def jump(self, seconds: float) -> bool:
-        """Go to where decoding has to begin for a moment; False if the file does not allow it."""
+    def packets(self) -> Iterator:
+        """Yield packets, and None at the end, for what the decoder still holds."""
         import av
 
-        if self.container.format.name in ("gif", "apng"):  # each frame builds on those before
-            return False
-        moment = int((seconds + self.origin) / self.stream.time_base)
-        with suppress(av.FFmpegError, OSError):
-            self.container.seek(moment, stream=self.stream)
-            return True
-        return False
-
-    def packets(self) -> Iterator[tuple]:
-        """Yield (seconds, packet); (None, None) at the end, for what the decoder still holds."""
-        import av
-
-        with suppress(av.FFmpegError, OSError):  # a reader that gives up; see `gave_up`
+        with suppress(av.FFmpegError, OSError):  # a reader that gives up; see `frames`
             ended = False
             while not ended:
                 # PyAV stumbles over packets of a stream that begins in mid-film: go on behind them.
                 with suppress(IndexError):
-                    for packet in self.container.demux(self.stream):
-                        seconds = self.seconds(packet.dts if packet.pts is None else packet.pts)
-                        if packet.size:
-                            yield seconds or 0.0, packet
-                        elif seconds is not None:  # an empty one means: still the same frame
-                            self.still = seconds
+                    yield from self.container.demux(self.stream)
                     ended = True
-        yield None, None
+        yield None
 
-    def decoded(self, jumped: bool = False) -> Iterator[tuple]:
-        """Yield (seconds, frames) for each packet, with None for frames where it is refused."""
+    def frames(self, jumped: bool) -> Iterator[tuple]:
+        """Decode from where the file stands, as `_frames` says; no frame where time is unknown."""
         import av
 
-        context, ready = self.stream.codec_context, not jumped
-        # Half a picture is none; MPEG-TS calls packets damaged wherever two films are joined.
-        whole = self.stream.type == "video" and self.container.format.name != "mpegts"
+        context, film = self.stream.codec_context, self.kind == "video"
+        if context is None:
+            raise MediaError(self.path, f"has {WORDS[self.kind]} coded in a way unknown here")
         context.thread_type, context.thread_count = "AUTO", min(4, os.cpu_count() or 1)
-        for seconds, packet in self.packets():
+        # Half a picture is none; MPEG-TS calls packets damaged wherever two films are joined.
+        whole = film and self.container.format.name != "mpegts"
+        rate = float(getattr(self.stream, "guessed_rate", None) or 0)
+        step = 1 / rate if 0.1 <= rate <= 1000 else 0.04
+        second, end, still, ready, good, bad, refused = -step, 0.0, 0.0, not jumped, 0, 0, []
+        for packet in self.packets():
+            told = packet and self.seconds(packet)
+            if packet and not packet.size:  # an empty one means: still the same frame
+                still = still if told is None else told
+                continue
             ready = ready or packet is None or packet.is_keyframe
-            if ready:  # else it builds on frames that are not there
-                try:
-                    cut = whole and packet is not None and packet.is_corrupt
-                    frames = None if cut else context.decode(packet)
-                except (av.FFmpegError, ValueError):
-                    frames = None
-                yield seconds, frames
+            if not ready:  # it builds on frames that are not there
+                continue
+            try:
+                if whole and packet and packet.is_corrupt:
+                    raise ValueError
+                frames = context.decode(packet)
+            except (av.FFmpegError, ValueError):
+                frames, bad = [], bad + 1
+                refused.append(told or 0.0)
+            good += bool(frames)
+            for frame in frames:
+                stamp = self.seconds(frame)
+                if stamp is None and jumped and not end:
+                    stamp = math.inf  # it cannot be trusted to jump
+                # Some files say nothing, or 0 for every frame: there the rate has to do.
+                now = stamp if stamp is not None and stamp > second else second + step
+                if film and frame.is_corrupt:
+                    refused.append(now)
+                    continue
+                if not film:
+                    step = frame.samples / max(1, frame.sample_rate)
+                lost = any(x < now for x in refused)
+                refused = [x for x in refused if x > now]
+                shown = float((frame.duration or 0) * self.stream.time_base)
+                second, end = now, now + (shown or step)
+                yield now, frame, lost
+        if jumped and not end:  # from here on there is nothing
+            yield 0.0, None, False
+            return
+        if bad > good and not film:
+            raise MediaError(self.path, "has sound, but it is damaged")
+        # A reader that gave up: neither the time nor the bytes are at their end.
+        size, last = self.path.stat().st_size, max(refused, default=0.0)
+        if self.claimed - end > MARGIN and size - self.file.tell() > size / 10:
+            last = self.claimed
+        if last - end > MARGIN:
+            raise self.undecodable(end, last)
+        yield max(min(end, self.claimed or end), second + step, still + step), None, False
 
-    def gave_up(self, end: float) -> bool:
-        """Return whether reading ended before the end: of the time and of the bytes."""
-        size = self.path.stat().st_size
-        return self.claimed - end > MARGIN and size - self.file.tell() > size / 10
+    def undecodable(self, since: float, until: float) -> MediaError:
+        """Return the error of a part that is lost."""
+        return MediaError(
+            self.path, f"cannot be decoded between second {since:.1f} and {until:.1f}"
+        )
+
+    def rgb(self, frame) -> np.ndarray:
+        """Return a decoded frame as RGB, the way that it is to be shown."""
+        aspect = float(self.stream.sample_aspect_ratio or 1)
+        width = round(frame.width * aspect) if 0.25 <= aspect <= 4 else frame.width
+        clear = len(frame.format.components) in (2, 4)
+        form = "rgba" if clear else "rgb24"
+        try:
+            picture = self.reformatter.reformat(frame, width=width, format=form).to_ndarray()
+        except Exception as error:
+            raise MediaError(self.path, f"has frames of an unknown form ({error})") from None
+        if clear:
+            alpha = picture[..., 3:] / np.float32(255)
+            picture = np.rint(picture[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
+        try:
+            a, b, _, c, d, *_ = np.frombuffer(frame.side_data["DISPLAYMATRIX"], np.int32).tolist()
+        except (KeyError, ValueError):
+            return picture
+        if abs(b) > abs(a):  # x and y change places
+            picture, a, d = picture.swapaxes(0, 1), c, b
+        return np.ascontiguousarray(picture[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
+
+
+def _frames(path: Path, kind: str, start: float) -> Iterator[tuple]:
+    """Yield (stream, second, frame, lost) from what is shown at `start` on, or from before it.
+
+    `lost` says that something between a frame and the one before could not be decoded. The last
+    tuple has no frame: its second is the end.
+    """
+    import av
+
+    for back in (MARGIN, 15, math.inf):  # where the nearest way fails, a longer one is taken
+        if start <= back < math.inf:
+            continue
+        with _opened(path, kind) as stream:
+            # In a GIF each frame builds on those before.
+            jumped = back < math.inf and stream.container.format.name not in ("gif", "apng")
+            if jumped:
+                moment = int((start - back + stream.origin) / stream.stream.time_base)
+                with suppress(av.FFmpegError, OSError):
+                    stream.container.seek(moment, stream=stream.stream)
+            frames = stream.frames(jumped)
+            second, frame, lost = next(frames)
+            if jumped and (frame is None or second > start + HAIR):
+                continue
+            if frame is None:
+                raise MediaError(path, f"holds no {WORDS[kind]} that can be decoded")
+            yield stream, second, frame, lost
+            for found in frames:
+                yield stream, *found
+            return
 
 
 # ---- films ----
@@ -479,24 +506,23 @@ def iterate_frames(
     """
     if not start >= 0 or (rate is not None and not 0 < rate < math.inf):
         raise ValueError(f"start is {start} and rate {rate}; start may be 0, both not negative.")
-    path = check_file(path)
-    held, since, taken = None, 0.0, 0
-    for until, show, lost in _shown(path, start):  # `held` is on screen from `since` to `until`
+    held, since, taken = None, 0.0, 0  # `held` is on screen from `since` to `until`
+    for film, until, frame, lost in _frames(check_file(path), "video", start):
         if held is None:
             if lost and until - start > MARGIN:
-                raise _undecodable(path, start, until)
+                raise film.undecodable(start, until)
         elif rate is None:
             if since >= start - HAIR:
-                yield since, held()
+                yield since, film.rgb(held)
         else:
             picture = None
             while (moment := start + taken / rate) < until - HAIR:
                 if lost and min(moment - since, until - moment) > MARGIN:
-                    raise _undecodable(path, since, until)
-                picture = held() if picture is None else picture
+                    raise film.undecodable(since, until)
+                picture = film.rgb(held) if picture is None else picture
                 yield moment, picture
                 taken += 1
-        held, since = show, until
+        held, since = frame, until
 
 
 def read_frames(
@@ -532,11 +558,10 @@ def read_frames(
             frame = np.asarray(Image.fromarray(frame).resize((width, height)))
         frames.append(frame)
         if (len(frames) if count is None else count) * frame.nbytes > MAX_BYTES:
-            advice = "ask for fewer with rate and count, or use iterate_frames"
+            advice = "ask for fewer with rate and count"
             raise MediaError(path, "has more frames than fit into memory at once", advice)
     if not frames:
-        advice = "watch it in a player and choose another part or file"
-        raise MediaError(path, f"ends before {start:g} s", advice)
+        raise MediaError(path, f"ends before {start:g} s", "choose another part of it")
     return np.stack(frames + frames[-1:] * ((count or 0) - len(frames)))
 
 
@@ -551,97 +576,9 @@ def video_seconds(path: str | Path) -> float:
     Introduced in notebook 4.
     """
     path = check_file(path)
-    with _opened(path, "video") as opened:
-        film = _Stream(path, "video", *opened)
-        # Recorders in browsers claim nothing: there the last packet tells.
-        end = film.claimed or max(seconds or 0.0 for seconds, _ in film.packets())
-    return deque(_shown(path, max(0.0, end - MARGIN)), maxlen=1)[0][0]
-
-
-def _shown(path: Path, start: float) -> Iterator[tuple]:
-    """Yield (second, show, lost) from the frame on screen at `start` on, or from one before it.
-
-    `show()` is the frame as RGB; `lost` says that something between it and the frame before could
-    not be decoded. The last tuple has no frame: its second is the film's end.
-    """
-    for back in (MARGIN, 15, math.inf):  # where the nearest way fails, a longer one is taken
-        if start <= back < math.inf:
-            continue
-        with _opened(path, "video") as opened:
-            film = _Stream(path, "video", *opened)
-            if back < math.inf and not film.jump(start - back):
-                continue
-            frames = _frames(film, jumped=back < math.inf)
-            second, show, lost = next(frames)
-            if back < math.inf and (show is None or second > start + HAIR):
-                continue
-            if show is None:
-                raise MediaError(path, "holds no frames that can be decoded", REMEDY["video"])
-            yield second, show, lost
-            yield from frames
-            return
-
-
-def _frames(film: _Stream, jumped: bool) -> Iterator[tuple]:
-    """Decode a film from where it stands, as `_shown` says; no frame where time is unknown."""
-    from av.video.reformatter import VideoReformatter
-
-    rate, reformatter = float(film.stream.guessed_rate or 0), VideoReformatter()
-    step = 1 / rate if 0.1 <= rate <= 1000 else 0.04
-    second, end, refused = -step, 0.0, []
-    for told, frames in film.decoded(jumped):
-        if frames is None and told is not None:
-            refused.append(told)
-        for frame in frames or ():
-            stamp = film.seconds(frame.dts if frame.pts is None else frame.pts)
-            if stamp is None and jumped:
-                yield 0.0, None, False
-                return
-            # Some files say nothing, or 0 for every frame: there the rate has to do.
-            now = stamp if stamp is not None and stamp > second else second + step
-            if frame.is_corrupt:
-                refused.append(now)
-                continue
-            lost = any(x < now for x in refused)
-            refused = [x for x in refused if x > now]
-            second, end = now, now + (float((frame.duration or 0) * film.stream.time_base) or step)
-            yield second, partial(_rgb, film, frame, reformatter), lost
-    if jumped and end == 0:  # from here on there is nothing
-        yield 0.0, None, False
-        return
-    last = film.claimed if film.gave_up(end) else max(refused, default=0.0)
-    if last - end > MARGIN:
-        raise _undecodable(film.path, end, last)
-    end = max(min(end, film.claimed or end), second + step, film.still + step)
-    yield end, None, False
-
-
-def _undecodable(path: Path, since: float, until: float) -> MediaError:
-    what = f"cannot be decoded between second {since:.1f} and {until:.1f}"
-    return MediaError(path, what, REMEDY["video"])
-
-
-def _rgb(film: _Stream, frame, reformatter) -> np.ndarray:
-    """Return a decoded frame as RGB, the way that it is to be shown."""
-    aspect = float(film.stream.sample_aspect_ratio or 1)
-    width = round(frame.width * aspect) if 0.25 <= aspect <= 4 else frame.width
-    clear = len(frame.format.components) in (2, 4)
-    try:
-        shown = reformatter.reformat(frame, width=width, format="rgba" if clear else "rgb24")
-        picture = shown.to_ndarray()
-    except Exception as error:
-        what = f"has frames that cannot be converted ({error})"
-        raise MediaError(film.path, what, REMEDY["video"]) from None
-    if clear:
-        alpha = picture[..., 3:] / np.float32(255)
-        picture = np.rint(picture[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
-    try:
-        a, b, _, c, d, *_ = np.frombuffer(frame.side_data["DISPLAYMATRIX"], np.int32).tolist()
-    except (KeyError, ValueError):
-        return picture
-    if abs(b) > abs(a):  # x and y change places
-        picture, a, d = picture.swapaxes(0, 1), c, b
-    return np.ascontiguousarray(picture[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
+    with _opened(path, "video") as film:
+        near = max(0.0, film.claimed - MARGIN)
+    return deque(_frames(path, "video", near), maxlen=1)[0][1]
 
 
 # ---- sounds ----
@@ -676,23 +613,25 @@ def read_waveform(
     """
     if not start >= 0 or (duration is not None and not duration > 0):
         raise ValueError(f"start is {start} and duration {duration}; both must be positive.")
-    path = check_file(path)
-    runs, loudest = _mixed(path, start, duration, None)
-    if loudest is not None:
-        runs, _ = _mixed(path, start, duration, loudest)
+    runs = _mixed(check_file(path), start, duration)
     parts = [_resampled(_full_scale(np.concatenate(blocks)), rate) for rate, blocks in runs]
     return _full_scale(np.concatenate(parts))
 
 
-def _mixed(path: Path, start: float, duration: float | None, channel: int | None) -> tuple:
-    """Return ([(rate, blocks), ...], loudest): the mean of a sound's channels, or one `channel`.
-
-    `loudest` is the loudest channel where the mean has lost what the channels have, else None.
-    """
+def _mixed(path: Path, start: float, duration: float | None, channel: int | None = None) -> list:
+    """Return [(rate, blocks), ...]: the mean of a sound's channels, or one `channel`."""
     runs, taken, power, powers = [], 0.0, 0.0, np.zeros(1)
-    for rate, block in _blocks(path, start):
+    for _, second, frame, _ in _frames(path, "audio", start):
+        if frame is None:
+            break
+        if not 1_000 <= (rate := frame.sample_rate) <= 768_000:
+            raise MediaError(path, f"claims {rate} samples a second")
+        skipped = max(0, round((start - second) * rate)) if start else 0
+        block = _samples(frame)[:, skipped:]
         if duration is not None:
             block = block[:, : max(1, round((duration - taken) * rate))]
+        if not block.size:
+            continue
         mixed = block.mean(axis=0) if channel is None else block[min(channel, len(block) - 1)]
         if not runs or runs[-1][0] != rate:  # some radio recordings change it
             runs.append((rate, []))
@@ -703,48 +642,26 @@ def _mixed(path: Path, start: float, duration: float | None, channel: int | None
         if duration is not None and taken > duration - HAIR:
             break
         if taken > 60 * MAX_MINUTES:
-            advice = "read a part of it with start and duration, or cut it"
+            advice = "read a part of it with start and duration"
             raise MediaError(path, f"has more than {MAX_MINUTES} minutes of sound", advice)
     if not runs:
         what = f"ends before {start:g} s" if start else "holds no sound"
-        raise MediaError(path, what, "listen to it in a player and choose another part or file")
+        raise MediaError(path, what, "choose another part or file")
     # Channels that have nothing in common leave 1/n of their mean power.
-    return runs, int(powers.argmax()) if power < powers.mean() / (10 * len(powers)) else None
+    if channel is None and power < powers.mean() / (10 * len(powers)):
+        return _mixed(path, start, duration, int(powers.argmax()))
+    return runs
 
 
-def _blocks(path: Path, start: float, jump: bool = True) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield (rate, samples) from `start` on: float64 (channels, samples), -1 to 1 if they were."""
-    with _opened(path, "audio") as opened:
-        sound = _Stream(path, "audio", *opened)
-        jumped = jump and start > MARGIN and sound.jump(start - MARGIN)
-        position, decoded, refused = None, 0, 0
-        for _, frames in sound.decoded():
-            decoded, refused = decoded + bool(frames), refused + (frames is None)
-            for frame in frames or ():
-                rate, stamp = frame.sample_rate, sound.seconds(frame.pts)
-                if not 1_000 <= rate <= 768_000:
-                    what = f"claims to have {rate} samples a second"
-                    raise MediaError(path, what, REMEDY["audio"])
-                if jumped and position is None and (stamp is None or stamp > start):
-                    yield from _blocks(path, start, jump=False)  # it cannot be trusted to jump
-                    return
-                position = (position or 0.0) if stamp is None else stamp
-                block = frame.to_ndarray()
-                if not frame.format.is_planar:
-                    block = block.reshape(-1, frame.layout.nb_channels).T
-                middle = 128 if block.dtype.kind == "u" else 0
-                most = 1 if block.dtype.kind == "f" else 2.0 ** (8 * block.itemsize - 1)
-                block = (block.astype(np.float64) - middle) / most
-                np.nan_to_num(block, copy=False, posinf=0.0, neginf=0.0).clip(-1e30, 1e30, block)
-                skipped = max(0, round((start - position) * rate)) if start else 0
-                position += block.shape[1] / rate
-                if skipped < block.shape[1]:
-                    yield rate, block[:, skipped:]
-        if refused > decoded:
-            raise MediaError(path, "has sound, but it is damaged", REMEDY["audio"])
-        if decoded and sound.gave_up(position):
-            what = f"cannot be read beyond second {position:.1f} of {sound.claimed:.1f}"
-            raise MediaError(path, what, REMEDY["audio"])
+def _samples(frame) -> np.ndarray:
+    """Return a decoded block of sound: float64 (channels, samples), -1 to 1 if it was so."""
+    block = frame.to_ndarray()
+    if not frame.format.is_planar:
+        block = block.reshape(-1, frame.layout.nb_channels).T
+    middle = 128 if block.dtype.kind == "u" else 0
+    most = 1 if block.dtype.kind == "f" else 2.0 ** (8 * block.itemsize - 1)
+    block = (block.astype(np.float64) - middle) / most
+    return np.nan_to_num(block, copy=False, posinf=0.0, neginf=0.0).clip(-1e30, 1e30, block)
 
 
 def _full_scale(sound: np.ndarray) -> np.ndarray:

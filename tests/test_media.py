@@ -21,14 +21,13 @@ import numpy as np
 import pytest
 import soundfile
 from films import number, numbered, write
-from PIL import Image, TiffImagePlugin, features
+from PIL import EpsImagePlugin, Image, ImageFile, TiffImagePlugin, features
 
 from course_utils import media
 from course_utils.media import (
     SAMPLE_RATE,
     MediaError,
     NoSoundError,
-    check_file,
     displayable,
     iterate_frames,
     jpeg_bytes,
@@ -130,7 +129,8 @@ def song(path, codec="aac", form=None, cover=False, wave=None):
 
 
 JPEGS = {"codec": "mjpeg", "pixels": "yuvj420p"}
-IMAGES, MOVING = "jpeg png webp gif bmp tiff ppm mpo dib jpeg2000 avif".split(), ("gif", "png")
+IMAGES = "jpeg png webp gif bmp tiff ppm mpo dib".split()
+IMAGES += [x for x, y in (("avif", "avif"), ("jpeg2000", "jpg_2000")) if features.check(y)]
 PLAIN = dict.fromkeys(("a.mp4", "a.mkv", "a.mov", "a.3gp"), {})
 CODECS = {"avi": "mpeg4", "flv": "flv1", "webm": "libvpx-vp9"}
 FILMS = PLAIN | {f"a.{x}": {"codec": codec} for x, codec in CODECS.items()}
@@ -147,7 +147,7 @@ SONGS |= {"only.webm": {"codec": "libopus"}, "cover.m4a": {"form": "mp4", "cover
 SONGS |= {"a.wma": {"codec": "wmav2", "form": "asf"}, "a.mp2": {"codec": "mp2"}}
 GOOD = {  # name: (kind, how it is made, with which options)
     **{f"a.{form}": ("image", picture, {"form": form.upper()}) for form in IMAGES},
-    **{f"move.{form}": ("video", moving, {"form": form.upper()}) for form in MOVING},
+    **{f"move.{form}": ("video", moving, {"form": form.upper()}) for form in ("gif", "png")},
     **{name: ("video", film, options) for name, options in FILMS.items()},
     **{name: ("audio", sound, options) for name, options in SOUNDS.items()},
     **{name: ("audio", song, options) for name, options in SONGS.items()},
@@ -162,10 +162,6 @@ def good(tmp_path_factory):
 
     def made(name):
         kind, make, options = GOOD[name]
-        if name in ("a.avif", "a.jpeg2000") and not features.check(
-            "avif" if name == "a.avif" else "jpg_2000"
-        ):
-            pytest.skip("this Pillow was built without it")
         if not (folder / name).exists():
             make(folder / name, **options)
         return folder / name, kind
@@ -222,28 +218,21 @@ def test_a_file_cut_short_is_refused_or_gives_what_is_left(good, tmp_path, name)
         assert outcomes[5:] == [True] * 2
 
 
-SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><rect width="9" height="9"/></svg>'
-EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n%%EOF\n"
-JUNK = {"text": b"no medium at all\n" * 500, "hello": b"hello", "zeros": bytes(5_000), "svg": SVG}
-JUNK |= {"random": np.random.default_rng(0).bytes(50_000), "zip": b"PK\3\4" + bytes(100)}
-JUNK |= {"page": b"<!DOCTYPE html><html><body>404 not found</body></html>", "eps": EPS}
-JUNK |= {"MP4's head": b"\0\0\0\x20ftypisom" + bytes(5_000), "pdf": b"%PDF-1.7\n1 0 obj\n<< >>\n"}
-JUNK |= {"JPEG's head": b"\xff\xd8\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0" + bytes(2_000)}
-ITS_WORDS = {".jpg .gif": "a picture", ".mp4 .MKV": "a video", ".wav .m4a .flac .amr": "a sound"}
+JUNK = {"text": b"no medium at all\n" * 500, "zeros": bytes(5_000), "zip": b"PK\3\4" + bytes(100)}
+JUNK |= {"random": np.random.default_rng(0).bytes(50_000), "svg": b"<svg><rect /></svg>"}
+JUNK |= {"MP4's head": b"\0\0\0\x20ftypisom" + bytes(5_000), "pdf": b"%PDF-1.7\n1 0 obj\n"}
+JUNK |= {"eps": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n"}
+NO = {"image": "not a picture", "video": "not a video", "audio": "not a sound"}
 
 
 @each("junk", JUNK)
 def test_junk_under_any_name(tmp_path, junk):
-    """The reader for which it is named says why it is not what its name says."""
-    neither = "is neither a picture nor a video nor a sound"
-    words = dict.fromkeys(("", ".txt", ".m3u8"), neither)
-    words |= {x: f"is not {word}" for xs, word in ITS_WORDS.items() for x in xs.split()}
-    for suffix, said in words.items():
+    for suffix in (".jpg", ".gif", ".mp4", ".MKV", ".wav", ".flac", ".amr", ".m3u8", ""):
         path = tmp_path / f"junk{suffix}"
         path.write_bytes(JUNK[junk])
-        refused(path, "" if junk == "JPEG's head" else said, read=kind_of)
-        for read in READ.values():
-            refused(path, read=read)
+        refused(path, "is neither a picture nor a video nor a sound", read=kind_of)
+        for kind, read in READ.items():
+            refused(path, NO[kind], read=read)
 
 
 def damage(data: bytes, chance: random.Random) -> bytes:
@@ -286,42 +275,32 @@ def test_random_damage_gives_something_sound_or_a_media_error(good, tmp_path, na
 
 
 @pytest.mark.timeout(60)
-@each("read", [check_file, kind_of, *READ.values(), video_seconds])
+@each("read", [kind_of, *READ.values(), video_seconds])
 def test_what_is_no_file(tmp_path, read):
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "text").write_text("x")
-    refused(tmp_path / "none.jpg", "does not exist", "spelling", read=read)
-    refused(tmp_path, "is a folder", "Catalog.from_folder", read=read)
-    refused(tmp_path / "empty.mp4", "is empty (0 bytes)", "download it again", read=read)
-    refused(tmp_path / "text" / "a.jpg", read=read)
-    refused("bad\0name.jpg", "cannot be opened", read=read)
-    refused(tmp_path / ("x" * 5000 + ".jpg"), "" if WINDOWS else "cannot be opened", read=read)
-    if hasattr(os, "mkfifo"):
-        os.mkfifo(tmp_path / "pipe.jpg")
-        refused(tmp_path / "pipe.jpg", "is not an ordinary file", read=read)
-    try:
-        (tmp_path / "nowhere.jpg").symlink_to(tmp_path / "gone.jpg")
-        (tmp_path / "circle.jpg").symlink_to(tmp_path / "circle.jpg")
-    except OSError:
-        pytest.skip("this system does not let us make links")
-    refused(tmp_path / "nowhere.jpg", "is a link to a file that is gone", "copy", read=read)
-    refused(tmp_path / "circle.jpg", "" if WINDOWS else "leads back to itself", read=read)
+    words = {"none.jpg": "does not exist", "": "Catalog.from_folder", "empty.mp4": "is empty (0"}
+    words |= {"text/a.jpg": "", "bad\0.jpg": "cannot be opened", "x" * 5000: ""}
+    if not WINDOWS:
+        os.mkfifo(tmp_path / "pipe")
+        (tmp_path / "nowhere").symlink_to(tmp_path / "gone.jpg")
+        (tmp_path / "circle").symlink_to(tmp_path / "circle")
+        words |= {"pipe": "not an ordinary file", "nowhere": "is a link", "circle": "links"}
+    for name, said in words.items():
+        refused(tmp_path / name, said, read=read)
 
 
 @each("name", ["a.png", "a.mp4", "a.m4a"])
-def test_a_file_that_may_not_be_read(good, tmp_path, monkeypatch, name):
+def test_a_file_that_may_not_be_read(good, monkeypatch, name):
     """It is tried, never guessed from the class of a decoder's error."""
     path, kind = good(name)
-    path = Path(shutil.copy(path, tmp_path))
-    path.chmod(0)
-    if os.access(path, os.R_OK):  # this user may read everything
 
-        def closed(self, *args, **options):
-            raise PermissionError(13, "Permission denied")
+    def closed(self, *args, **options):
+        raise PermissionError(13, "Permission denied")
 
-        monkeypatch.setattr(Path, "open", closed)
+    monkeypatch.setattr(Path, "open", closed)
     for read in (kind_of, READ[kind]):
-        refused(path, "may not be read by you", "permissions", read=read)
+        refused(path, "Permission denied", "permissions", read=read)
 
 
 LATIN = os.fsdecode(b"latin-\xfc")
@@ -346,13 +325,8 @@ def test_names(good, tmp_path, name, format):
 
 
 def test_displayable():
-    wanted = {
-        "a\nb\tc": "a b c",
-        "a\u202egpj": "agpj",
-        "\udcfc\ud800": "\ufffd\ufffd",
-        "$<é": "$<é",
-    }
-    assert {name: displayable(name) for name in wanted} == wanted
+    for name, shown in (("a\nb\tc", "a b c"), ("a\u202egpj", "agpj"), ("\udcfc", "\ufffd")):
+        assert displayable(name) == shown
 
 
 def test_errors_travel_between_processes_and_are_told_together(tmp_path):
@@ -370,14 +344,13 @@ def test_a_file_that_was_read_is_closed_and_unchanged(good, tmp_path):
     """Windows would refuse to delete an open one."""
     for name in ("a.png", "a.mp4", "a.wav", "a.m4a"):
         path, kind = good(name)
-        copy = Path(shutil.copy(path, tmp_path))
-        (tmp_path / f"cut-{name}").write_bytes(path.read_bytes()[:300])
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", ResourceWarning)
-            READ[kind](copy)
-            with suppress(MediaError):
-                READ[kind](tmp_path / f"cut-{name}")
-        assert copy.read_bytes() == path.read_bytes()
+        copy, data = tmp_path / name, path.read_bytes()
+        for content in (data, data[:300]):
+            copy.write_bytes(content)
+            with warnings.catch_warnings(), suppress(MediaError):
+                warnings.simplefilter("error", ResourceWarning)
+                READ[kind](copy)
+            assert copy.read_bytes() == content
     shutil.rmtree(tmp_path)
 
 
@@ -389,13 +362,19 @@ DASH = (
 )
 SDP = "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nm=video 40000 RTP/AVP 96\na=rtpmap:96 H264/90000\n"
 HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nOTHER\n#EXT-X-ENDLIST\n"
-PLS = "[playlist]\nFile1=OTHER\nNumberOfEntries=1\n"
 CONCAT = "ffconcat version 1.0\nfile OTHER\n"
-LISTS = [DASH, SDP, HLS, PLS, CONCAT, CONCAT.replace("OTHER", "'file:OTHER'"), "OTHER\n"]
+LISTS = [
+    DASH,
+    SDP,
+    HLS,
+    "[playlist]\nFile1=OTHER\n",
+    CONCAT,
+    "ffconcat version 1.0\nfile file:OTHER",
+]
 
 
 @each("suffix", [".mp4", ".m3u8", ".ffconcat", ".wav", ".jpg", ""])
-@each("name", ["a.mts", "a.mp4", "a.wav"])
+@each("name", ["a.mts", "a.wav"])
 def test_a_file_that_names_another_is_not_followed(good, tmp_path, suffix, name):
     """Else a downloaded "film" could show any file of this computer."""
     shutil.copy(good(name)[0], tmp_path / name)
@@ -403,30 +382,27 @@ def test_a_file_that_names_another_is_not_followed(good, tmp_path, suffix, name)
         for text in LISTS:
             path = tmp_path / f"lure{suffix}"
             path.write_text(text.replace("OTHER", other))
-            for read in (kind_of, video_seconds, *READ.values()):
+            for read in (kind_of, *READ.values()):
                 refused(path, read=read)
-    for i in range(
-        4
-    ):  # FFmpeg would take film%d.jpg for all the pictures film0.jpg, film1.jpg, ...
+    for i in range(4):  # FFmpeg would take film%d.jpg for all of film0.jpg, film1.jpg, ...
         clouds().save(tmp_path / f"film{i}.jpg")
     (tmp_path / "film%d.jpg").write_bytes(b"nothing")
-    refused(tmp_path / "film%d.jpg", "is not a picture", read=kind_of)
-    refused(tmp_path / "film%d.jpg", read=read_frames)
+    for read in (kind_of, read_frames):
+        refused(tmp_path / "film%d.jpg", read=read)
 
 
 def test_bad_files_start_nothing_take_no_memory_and_print_nothing(tmp_path, monkeypatch, capfd):
     """Pillow would start Ghostscript for a drawing, and decode 1.6 GB from a PNG of 50 kB."""
-    from PIL import EpsImagePlugin, ImageFile
-
     started = []
     monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *args, **_: started.append(args))
     monkeypatch.setattr(ImageFile.ImageFile, "load", lambda self: started.append(self))
-    bomb = png_by_hand(tmp_path / "bomb.png", 20_000, 20_000, 1, 0, [bytes(2500)] * 20_000)
-    refused(bomb, "more than 150 million pixels")
-    for name in ("drawing.eps", "drawing.jpg", "bad.mp4", "bad.wav"):
-        (tmp_path / name).write_bytes(EPS if "drawing" in name else JUNK["MP4's head"])
+    for side in (20_000, 30_000):
+        bomb = png_by_hand(tmp_path / "bomb.png", side, side, 1, 0, [bytes(side // 8)] * side)
+        refused(bomb, "pixels")
+    for name in ("eps", "MP4's head"):
+        (tmp_path / "bad").write_bytes(JUNK[name])
         for read in (kind_of, *READ.values()):
-            refused(tmp_path / name, read=read)
+            refused(tmp_path / "bad", read=read)
     assert not started and capfd.readouterr() == ("", "")
 
 
@@ -438,67 +414,53 @@ def png_by_hand(path: Path, width: int, height: int, depth: int, color: int, row
     packer = zlib.compressobj(1)
     packed = b"".join(packer.compress(b"\0" + row) for row in rows) + packer.flush()
     header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
-    parts = [(b"IHDR", header), (b"tEXt", b"x\0" + text), (b"IDAT", packed), (b"IEND", b"")]
-    path.write_bytes(
-        b"\x89PNG\r\n\x1a\n"
-        + b"".join(
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-            for kind, data in parts
-        )
-    )
+    written = b"\x89PNG\r\n\x1a\n"
+    for kind, data in (
+        (b"IHDR", header),
+        (b"tEXt", b"x\0" + text),
+        (b"IDAT", packed),
+        (b"IEND", b""),
+    ):
+        check = struct.pack(">I", zlib.crc32(kind + data))
+        written += struct.pack(">I", len(data)) + kind + data + check
+    path.write_bytes(written)
     return path
 
 
-def test_sizes(tmp_path, monkeypatch):
-    monkeypatch.setattr(media, "MAX_PIXELS", 100 * 80)
-    for size in ((100, 80), (101, 80), (1, 5000), (500, 10), (501, 10), (1, 1)):
-        Image.new("RGB", size, (1, 2, 3)).save(tmp_path / f"{size[0]}x{size[1]}.png")
-    assert read_image(tmp_path / "100x80.png").size == (100, 80)
-    assert read_image(tmp_path / "500x10.png").size == (500, 10)
-    assert read_image(tmp_path / "1x1.png").getpixel((0, 0)) == (1, 2, 3)
-    refused(tmp_path / "101x80.png", "million pixels", "save a smaller copy")
-    refused(tmp_path / "501x10.png", "is a strip of 501 x 10 pixels", "crop it", "50 times")
-    refused(tmp_path / "1x5000.png", "is a strip of 1 x 5000 pixels")
-
-
-@each("draft_side", [None, 50])
-def test_a_jpeg_that_is_too_large_is_read_smaller(tmp_path, monkeypatch, draft_side):
-    """Where Pillow itself would refuse it; a PNG of that size stays refused."""
-    clouds(800, 600).save(tmp_path / "large.jpg", quality=95)
-    clouds(800, 600).save(tmp_path / "large.png")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100 * 100)
+def test_sizes_and_drafts(tmp_path, monkeypatch):
+    """A JPEG that is too large is read at a half; a PNG of that size is refused."""
+    photo = clouds(800, 600)
+    for name in ("photo.jpg", "photo.png"):
+        photo.save(tmp_path / name, quality=95)
+    for side, scale in {601: 1, 301: 1, 300: 2, 150: 4, 10: 8, None: 1}.items():
+        size = (800 // scale, 600 // scale)
+        found = read_image(tmp_path / "photo.jpg", draft_side=side)
+        assert found.size == size
+        assert abs(pixels(found) - pixels(photo.resize(size, Image.Resampling.BOX))).mean() < 2
+        assert (seen(tmp_path / "photo.png", draft_side=side) == pixels(photo)).all()
     monkeypatch.setattr(media, "MAX_PIXELS", 500 * 400)
-    found = read_image(tmp_path / "large.jpg", draft_side=draft_side)
-    assert found.size == ((400, 300) if draft_side is None else (100, 75))
-    assert alike(pixels(found), pixels(clouds(800, 600).resize(found.size))) > 0.99
-    refused(tmp_path / "large.png", "million pixels")
-    monkeypatch.setattr(media, "MAX_JPEG", 700 * 500)
-    refused(tmp_path / "large.jpg", "million pixels")
+    for side, size in ((None, (400, 300)), (50, (100, 75))):
+        found = read_image(tmp_path / "photo.jpg", draft_side=side)
+        assert found.size == size and alike(pixels(found), pixels(photo.resize(size))) > 0.99
+    refused(tmp_path / "photo.png", "is too large", "200,000 pixels")
+    for size in ((1, 1), (500, 10), (501, 10), (1, 5000)):
+        Image.new("RGB", size, (1, 2, 3)).save(tmp_path / "a.png")
+        if max(size) > 50 * min(size):
+            refused(tmp_path / "a.png", "is too large", "50 to 1")
+        else:
+            assert seen(tmp_path / "a.png")[-1, -1].tolist() == [1, 2, 3]
 
 
 @pytest.mark.nightly
 def test_a_photo_of_200_million_pixels(tmp_path):
     Image.linear_gradient("L").resize((16_384, 12_288)).save(tmp_path / "phone.jpg")
     assert read_image(tmp_path / "phone.jpg").size == (8192, 6144)
-    assert read_image(tmp_path / "phone.jpg", draft_side=512).size == (2048, 1536)
 
 
 def test_a_png_with_a_long_text_is_not_damaged(tmp_path):
     rows = [bytes(row.astype(np.uint8)) for row in pixels(clouds())]
     path = png_by_hand(tmp_path / "notes.png", 64, 48, 8, 2, rows, b"x" * 3_000_000)
     assert kind_of(path) == "image" and (seen(path) == pixels(clouds())).all()
-
-
-def test_draft_keeps_the_short_side(tmp_path):
-    photo = clouds(1600, 1200)
-    photo.save(tmp_path / "photo.jpg", quality=95)
-    photo.save(tmp_path / "exact.png")
-    for side, scale in {1201: 1, 601: 1, 600: 2, 300: 4, 10: 8, None: 1}.items():
-        size = (1600 // scale, 1200 // scale)
-        found = read_image(tmp_path / "photo.jpg", draft_side=side)
-        assert found.size == size
-        assert abs(pixels(found) - pixels(photo.resize(size, Image.Resampling.BOX))).mean() < 2
-        assert (seen(tmp_path / "exact.png", draft_side=side) == pixels(photo)).all()
 
 
 @each("form", ["JPEG", "TIFF"])
@@ -569,17 +531,17 @@ def test_ranges_of_other_formats(tmp_path):
         assert abs(found[:, 1] - np.arange(256)[::-1]).max() <= loss
         (tmp_path / "a.pgm").write_bytes(b"P5 256 8 %d\n" % depth + row.tobytes() * 8)
         assert abs(seen(tmp_path / "a.pgm")[0, :, 0] - np.arange(256)).max() <= 1
+
+    def read(values):
+        Image.fromarray(values).save(tmp_path / "a.tif")
+        return seen(tmp_path / "a.tif")[..., 0]
+
     stars = np.zeros((100, 100), F32)
     stars[50, 50] = 7
-    Image.fromarray(stars).save(tmp_path / "stars.tif")
-    assert seen(tmp_path / "stars.tif")[50, 50].tolist() == [255] * 3
+    assert read(stars)[50, 50] == 255
     for value in (np.nan, np.inf, 5.0):
-        Image.fromarray(np.full((4, 4), value, F32)).save(tmp_path / "flat.tif")
-        assert np.ptp(seen(tmp_path / "flat.tif")) == 0
-    Image.fromarray(np.arange(256, dtype=np.uint8)[None].repeat(8, 0)).save(tmp_path / "grey.png")
-    assert (seen(tmp_path / "grey.png")[0] == np.arange(256)[:, None]).all()
-    Image.fromarray(np.array([[True, False]])).save(tmp_path / "bits.png")
-    assert seen(tmp_path / "bits.png")[0].tolist() == [[255] * 3, [0] * 3]
+        assert np.ptp(read(np.full((4, 4), value, F32))) == 0
+    assert read(np.array([[True, False]])).tolist() == [[255, 0]]
 
 
 def test_transparency_is_laid_on_white(tmp_path):
@@ -675,10 +637,7 @@ def test_jpeg_bytes(mode):
     small = Image.open(io.BytesIO(jpeg_bytes(original, 100)))
     assert small.format == "JPEG" and small.mode == "RGB" and small.size == (100, 50)
     assert original.size == (400, 200) and original.mode == mode  # left as it was
-    wanted = original.convert("L").resize((100, 50), Image.Resampling.LANCZOS)
-    assert abs(np.asarray(small.convert("L"), int) - np.asarray(wanted, int)).mean() < 4
-    assert Image.open(io.BytesIO(jpeg_bytes(original, 1000))).size == (400, 200)
-    assert len(jpeg_bytes(original, 90, quality=10)) < len(jpeg_bytes(original, 90, quality=95))
+    assert alike(small.convert("L"), original.convert("L").resize((100, 50))) > 0.9
 
 
 # ---- films ----
@@ -771,39 +730,24 @@ def test_a_long_time_without_a_new_picture(tmp_path, name):
     assert numbers(path, rate=15, start=300, count=3) == [2, 2, 2]
 
 
-class Sparse(media._Stream):
-    """A film in which most packets are empty, as Theora has them: the same picture."""
+def test_empty_packets_and_a_reader_that_gives_up_are_not_the_end(tmp_path, monkeypatch):
+    """Theora has packets that are empty: the same picture; some readers stop after so many."""
+    path, whole = write(tmp_path / "a.avi", numbered(160), **JPEGS), media._Stream.packets
+    sound(tmp_path / "a.wav", "WAV", wave=tone(seconds=20))
 
-    def __init__(self, *args):
-        super().__init__(*args)
-        self.whole, self.container = self.container, self
-
-    def demux(self, stream):
-        for i, packet in enumerate(self.whole.demux(stream)):
-            if i % 40 and packet.pts is not None:
-                empty, kept = av.Packet(b""), packet
-                packet, empty.pts, empty.time_base = empty, kept.pts, kept.time_base
+    def sparse(self):
+        for i, packet in enumerate(whole(self)):
+            if i % 40 and packet and packet.pts is not None:
+                kept, packet = packet, av.Packet(b"")
+                packet.pts, packet.time_base = kept.pts, kept.time_base
             yield packet
 
-
-class Tired(media._Stream):
-    """A reader that gives up after the first packets."""
-
-    def packets(self):
-        yield from islice(super().packets(), 40)
-        yield None, None
-
-
-def test_empty_packets_and_a_reader_that_gives_up_are_not_the_end(tmp_path, monkeypatch):
-    path = write(tmp_path / "a.avi", numbered(160), **JPEGS)
-    sound(tmp_path / "a.wav", "WAV", wave=tone(seconds=20))
-    monkeypatch.setattr(media, "_Stream", Tired)
+    monkeypatch.setattr(media._Stream, "packets", lambda self: [*islice(whole(self), 40), None])
     refused(path, "cannot be decoded between second 2.5 and 10.0", read=read_frames, rate=4)
-    refused(tmp_path / "a.wav", "cannot be read beyond second", "of 20.0", read=read_waveform)
+    refused(tmp_path / "a.wav", "cannot be decoded between", "and 20.0", read=read_waveform)
     assert numbers(path, rate=4, count=4) == [0, 4, 8, 12]
-    monkeypatch.setattr(Sparse, "format", SimpleNamespace(name="avi"), raising=False)
-    monkeypatch.setattr(media, "_Stream", Sparse)
-    assert numbers(path) == [0, 40, 80, 120]
+    monkeypatch.setattr(media._Stream, "packets", sparse)
+    assert numbers(path) == [0, 40, 80, 120] and video_seconds(path) == pytest.approx(10, abs=0.1)
     assert numbers(path, rate=1, count=10) == [0, 0, 0, 40, 40, 80, 80, 80, 120, 120]
 
 
@@ -905,7 +849,7 @@ def test_memory_stays_bounded(ten_seconds, monkeypatch):
     tracemalloc.stop()
     assert count == 160 and peak < 10 * 96 * 160 * 3
     monkeypatch.setattr(media, "MAX_BYTES", 1_000_000)
-    words = ("more frames than fit into memory", "iterate_frames")
+    words = ("more frames than fit into memory", "rate and count")
     refused(ten_seconds, *words, read=read_frames)
     refused(ten_seconds, *words, read=read_frames, count=1000)
     assert len(read_frames(ten_seconds, count=5)) == 5
