@@ -53,9 +53,9 @@ def thumbnail(path: str | Path, kind: str = "image") -> bytes:
 def _small(path: Path, kind: str) -> bytes:
     if kind == "audio":
         return jpeg_bytes(_spectrogram(media.read_waveform(path, duration=LONGEST)), THUMBNAIL)
-    if kind != "video":
+    if kind == "image":
         return jpeg_bytes(media.read_image(path, draft_side=THUMBNAIL), THUMBNAIL)
-    frames = np.pad(moments(path, 4)[0], ((0, 0), (2, 2), (2, 2), (0, 0)), constant_values=255)
+    frames = np.pad(moments(path, 4), ((0, 0), (2, 2), (2, 2), (0, 0)), constant_values=255)
     sheet = np.vstack([np.hstack(frames[:2]), np.hstack(frames[2:])])
     return jpeg_bytes(Image.fromarray(sheet), 2 * THUMBNAIL)
 
@@ -81,11 +81,10 @@ def small_picture(item: Item) -> Image.Image:
         return Image.new("RGB", (THUMBNAIL, THUMBNAIL), "#BBBBBB")
 
 
-def moments(path: str | Path, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return frames spread evenly over a film, (count, height, width, 3), and their seconds."""
+def moments(path: Path, count: int) -> np.ndarray:
+    """Return frames spread evenly over a film, (count, height, width, 3)."""
     seconds = media.video_seconds(path)
-    times = seconds * (np.arange(count) + 0.5) / count
-    return read_frames(path, rate=count / seconds, start=times[0], count=count), times
+    return read_frames(path, rate=count / seconds, start=seconds / count / 2, count=count)
 
 
 def _data(mime: str, content: bytes) -> str:
@@ -93,9 +92,7 @@ def _data(mime: str, content: bytes) -> str:
 
 
 def audio_tag(sound: str | Path | np.ndarray, name: str) -> str:
-    """Return a browser's own player of a file or a 16 kHz waveform (n,) as HTML.
-
-    It can be used with the keyboard; `name` is read out by screen readers.
+    """Return a browser's own player of a file or a 16 kHz waveform (n,), `name` read out, as HTML.
 
     Raises:
         MediaError: the file is unusable.
@@ -104,15 +101,14 @@ def audio_tag(sound: str | Path | np.ndarray, name: str) -> str:
 
     if not isinstance(sound, np.ndarray):
         sound = media.read_waveform(sound, duration=LONGEST)
-    file, look = io.BytesIO(), 'controls preload="auto" style="max-width:100%"'
-    levels = np.int16(32767 * np.clip(sound[: LONGEST * SAMPLE_RATE], -1, 1))
+    file, levels = io.BytesIO(), np.int16(32767 * sound[: LONGEST * SAMPLE_RATE].clip(-1, 1))
     with av.open(file, "w", format="flac") as flac:
         stream = flac.add_stream("flac", rate=SAMPLE_RATE, layout="mono")
         frame = av.AudioFrame.from_ndarray(levels[None], "s16", "mono")
         frame.sample_rate = SAMPLE_RATE
         flac.mux([*stream.encode(frame), *stream.encode(None)])
-    source = _data("audio/flac", file.getvalue())
-    return f'<audio {look} aria-label="{html.escape(name)}" src="{source}"></audio>'
+    look = f'controls preload="auto" style="max-width:100%" aria-label="{html.escape(name)}"'
+    return f'<audio {look} src="{_data("audio/flac", file.getvalue())}"></audio>'
 
 
 def video_tag(path: str | Path, name: str, alt: str = "") -> str:
@@ -132,10 +128,9 @@ def video_tag(path: str | Path, name: str, alt: str = "") -> str:
         for frame in frames:
             frame.thumbnail((240, 240))
         return f'<img class="cg-film" alt="{label}" src="{_moving(frames, 125)}">'
-    chosen = path.parent / "posters" / f"{path.stem}.jpg"  # a frame that was chosen by hand
-    frame = (
-        media.read_image(chosen) if chosen.is_file() else Image.fromarray(moments(path, 1)[0][0])
-    )
+    poster = path.parent / "posters" / f"{path.stem}.jpg"  # a frame that was chosen by hand
+    is_there = poster.is_file()
+    frame = media.read_image(poster) if is_there else Image.fromarray(moments(path, 1)[0])
     look = 'controls loop muted playsinline preload="metadata"'
     poster, source = _data("image/jpeg", jpeg_bytes(frame, 320)), _data(mime, path.read_bytes())
     return f'<video {look} aria-label="{label}" poster="{poster}" src="{source}"></video>'
@@ -176,18 +171,13 @@ class Players:
         Raises:
             ValueError: there is nothing to play, or not a title for each.
         """
-        known = [isinstance(x, (Item, np.ndarray)) for x in sounds]
-        items = [
-            x if is_known else Item(Path(x), media.kind_of(x))
-            for x, is_known in zip(sounds, known, strict=True)
+        self.items = [
+            x if isinstance(x, (Item, np.ndarray)) else Item(Path(x), media.kind_of(x))
+            for x in sounds
         ]
-        titles = list(titles) or [getattr(item, "title", "a sound") for item in items]
-        if not items or len(items) != len(titles):
-            raise ValueError(
-                f"There are {len(items)} films or sounds and {len(titles)} titles; give at least "
-                "one, and a title for each."
-            )
-        self.items, self.titles = items, titles
+        self.titles = list(titles) or [getattr(item, "title", "a sound") for item in self.items]
+        if not self.items or len(self.items) != len(self.titles):
+            raise ValueError("Give at least one film or sound, and a title for each.")
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         pictures = [
@@ -200,18 +190,18 @@ class Players:
 
     def html(self) -> str:
         """Return the players as HTML."""
-        shown = "".join(map(self._shown, self.items, self.titles))
+        shown = ""
+        for item, title in zip(self.items, self.titles, strict=True):
+            if getattr(item, "kind", "audio") == "video":
+                width, tag = "300px", video_tag(item.path, title, item.alt)
+            else:
+                width, tag = "auto", audio_tag(getattr(item, "path", item), title)
+            shown += (
+                f'<figure style="margin:0 16px 12px 0;width:{width};max-width:100%">'
+                + tag.replace("<video", '<video width="100%"')
+                + f"<figcaption>{html.escape(title)}</figcaption></figure>"
+            )
         return f'<div style="display:flex;flex-flow:row wrap">{shown}</div>'
-
-    def _shown(self, item: Item | np.ndarray, title: str) -> str:
-        width = "max-width:100%"
-        if getattr(item, "kind", "audio") == "video":
-            width = "width:300px;max-width:100%"
-            shown = video_tag(item.path, title, item.alt).replace("<video", '<video width="100%"')
-        else:
-            shown = audio_tag(getattr(item, "path", item), title)
-        caption = f"<figcaption>{html.escape(title)}</figcaption>"
-        return f'<figure style="margin:0 16px 12px 0;{width}">{shown}{caption}</figure>'
 
     def __repr__(self) -> str:
         return "\n".join(f"[a player in a live notebook] {title}" for title in self.titles)
@@ -236,9 +226,8 @@ class Animation(Figure):
 
     def html(self) -> str:
         """Return the moving picture as HTML; who has asked for no motion sees its ends."""
-        still, label = _data(self.mime, self.data), html.escape(self.alt)
+        still, moving = _data(self.mime, self.data), _moving(self.pages, self.milliseconds)
         return (
             f'<picture><source media="(prefers-reduced-motion: reduce)" srcset="{still}"><img '
-            f'src="{_moving(self.pages, self.milliseconds)}" style="max-width:100%" alt="{label}">'
-            "</picture>"
+            f'src="{moving}" style="max-width:100%" alt="{html.escape(self.alt)}"></picture>'
         )

@@ -7,13 +7,13 @@ import re
 import numpy as np
 import pytest
 from films import number, numbered, write
-from PIL import Image
+from PIL import Image, ImageSequence
 from scipy.io import wavfile
 
 from course_utils import players
 from course_utils.catalog import Item
 from course_utils.figures import kernel_in_time
-from course_utils.media import MediaError, read_waveform
+from course_utils.media import read_waveform
 from course_utils.players import Animation, Players, media_html, small_picture, thumbnail
 
 
@@ -46,9 +46,7 @@ def test_thumbnails_of_pictures_films_and_sounds(folder):
     sound = np.asarray(picture(thumbnail(folder / "a.wav", "audio")).convert("L"), dtype=float)
     assert sound.shape == (132, 176)  # pitch upwards: 1,000 Hz is 57 % of the way from 62 to 8,000
     assert sound.mean(axis=1).argmax() == pytest.approx(0.43 * 132, abs=4)
-    assert np.asarray(players._spectrogram(np.zeros(100))).max() < 9  # silence can be drawn
-    gone = small_picture(Item(folder / "gone.png"))
-    assert gone.getpixel((0, 0)) == (0xBB, 0xBB, 0xBB)
+    assert small_picture(Item(folder / "gone.png")).getpixel((0, 0)) == (0xBB, 0xBB, 0xBB)
 
 
 def test_what_is_kept_follows_the_file_and_is_bounded_in_bytes(folder, tmp_path, monkeypatch):
@@ -68,8 +66,7 @@ def test_what_is_kept_follows_the_file_and_is_bounded_in_bytes(folder, tmp_path,
 def test_the_film_player_holds_the_whole_file_and_a_poster(folder, tmp_path):
     tag = players.video_tag(folder / "a.mp4", "A <film>", 'says "hello"')
     assert 'aria-label="A &lt;film&gt;. says &quot;hello&quot;"' in tag and "autoplay" not in tag
-    for attribute in ("controls", "loop", "muted", "playsinline"):
-        assert f" {attribute}" in tag
+    assert all(f" {x}" in tag for x in ("controls", "loop", "muted", "playsinline"))
     assert embedded(tag, "video/mp4") == [(folder / "a.mp4").read_bytes()]
     (poster,) = embedded(tag, "image/jpeg")
     assert number(np.asarray(picture(poster))) == 24  # the middle
@@ -79,15 +76,12 @@ def test_the_film_player_holds_the_whole_file_and_a_poster(folder, tmp_path):
     assert picture(embedded(players.video_tag(path, "b"), "image/jpeg")[0]).size == (32, 24)
 
 
-@pytest.mark.parametrize("name", ["film.avi", "large.mp4"])
-def test_what_browsers_do_not_play_is_shown_as_a_moving_picture(tmp_path, monkeypatch, name):
-    codec = "mpeg4" if name.endswith("avi") else "libx264"
+@pytest.mark.parametrize(("name", "codec"), [("film.avi", "mpeg4"), ("large.mp4", "libx264")])
+def test_what_browsers_do_not_play_is_shown_as_a_moving_picture(tmp_path, monkeypatch, name, codec):
     path = write(tmp_path / name, numbered(64), codec=codec)
     monkeypatch.setattr(players, "LARGEST", 100)
-    moving, numbers = picture(embedded(players.video_tag(path, "film"), "image/webp")[0]), []
-    for i in range(moving.n_frames):
-        moving.seek(i)
-        numbers.append(number(np.asarray(moving.convert("RGB"))))
+    moving = picture(embedded(players.video_tag(path, "film"), "image/webp")[0])
+    numbers = [number(np.asarray(x.convert("RGB"))) for x in ImageSequence.Iterator(moving)]
     assert numbers == list(range(8, 56, 2))  # three seconds from the middle, 8 frames a second
 
 
@@ -98,12 +92,6 @@ def test_the_sound_player_holds_the_first_twenty_seconds(folder, tmp_path):
     heard = read_waveform(tmp_path / "b.flac")
     whole = read_waveform(folder / "a.wav", duration=20)
     assert len(heard) == 20 * 16000 and np.abs(heard - whole).max() < 1e-4
-
-
-def test_moments_are_spread_over_the_film(folder):
-    frames, times = players.moments(folder / "a.mp4", 6)
-    assert times == pytest.approx([0.25, 0.75, 1.25, 1.75, 2.25, 2.75])
-    assert [number(frame) for frame in frames] == [4, 12, 20, 28, 36, 44]
 
 
 def test_players_play_where_somebody_is_there(folder, monkeypatch):
@@ -119,7 +107,7 @@ def test_players_play_where_somebody_is_there(folder, monkeypatch):
     assert "A bar &amp; a wall." in html and html.count("<figcaption>") == 3
     assert repr(Players([film, Item(folder / "a.wav", "audio", caption="La.")])).endswith("a: La.")
     for bad in ([], [film]):
-        with pytest.raises(ValueError, match="give at least one, and a title for each"):
+        with pytest.raises(ValueError, match="a title for each"):
             Players(bad, ["a", "b"])
 
 
@@ -144,5 +132,3 @@ def test_a_file_that_vanishes_is_said_by_its_name(folder, tmp_path):
         said = media_html(Item(tmp_path / f"<i>{name}", kind))
         assert "does not exist" in said and str(tmp_path) not in said and "<i>" not in said
         assert "data:" in media_html(Item(folder / name, kind))
-    with pytest.raises(MediaError, match="does not exist"):
-        players.video_tag(tmp_path / "gone.mp4", "gone")
