@@ -412,14 +412,8 @@ class _Stream:
         if self.claimed - end > MARGIN and size - self.file.tell() > size / 10:
             last = self.claimed
         if last - end > MARGIN:
-            raise self.undecodable(end, last)
+            raise _undecodable(self.path, end, last)
         yield max(min(end, self.claimed or end), second + step, still + step), None, False
-
-    def undecodable(self, since: float, until: float) -> MediaError:
-        """Return the error of a part that is lost."""
-        return MediaError(
-            self.path, f"cannot be decoded between second {since:.1f} and {until:.1f}"
-        )
 
     def rgb(self, frame) -> np.ndarray:
         """Return a decoded frame as RGB, the way that it is to be shown."""
@@ -441,6 +435,10 @@ class _Stream:
         if abs(b) > abs(a):  # x and y change places
             picture, a, d = picture.swapaxes(0, 1), c, b
         return np.ascontiguousarray(picture[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
+
+
+def _undecodable(path: Path, since: float, until: float) -> MediaError:
+    return MediaError(path, f"cannot be decoded between second {since:.1f} and {until:.1f}")
 
 
 def _frames(path: Path, kind: str, start: float) -> Iterator[tuple]:
@@ -510,7 +508,7 @@ def iterate_frames(
     for film, until, frame, lost in _frames(check_file(path), "video", start):
         if held is None:
             if lost and until - start > MARGIN:
-                raise film.undecodable(start, until)
+                raise _undecodable(path, start, until)
         elif rate is None:
             if since >= start - HAIR:
                 yield since, film.rgb(held)
@@ -518,7 +516,7 @@ def iterate_frames(
             picture = None
             while (moment := start + taken / rate) < until - HAIR:
                 if lost and min(moment - since, until - moment) > MARGIN:
-                    raise film.undecodable(since, until)
+                    raise _undecodable(path, since, until)
                 picture = film.rgb(held) if picture is None else picture
                 yield moment, picture
                 taken += 1
@@ -645,8 +643,7 @@ def _mixed(path: Path, start: float, duration: float | None, channel: int | None
             advice = "read a part of it with start and duration"
             raise MediaError(path, f"has more than {MAX_MINUTES} minutes of sound", advice)
     if not runs:
-        what = f"ends before {start:g} s" if start else "holds no sound"
-        raise MediaError(path, what, "choose another part or file")
+        raise MediaError(path, f"holds no sound, or ends before {start:g} s", "choose another")
     # Channels that have nothing in common leave 1/n of their mean power.
     if channel is None and power < powers.mean() / (10 * len(powers)):
         return _mixed(path, start, duration, int(powers.argmax()))
@@ -681,10 +678,10 @@ def _resampled(sound: np.ndarray, rate: int) -> np.ndarray:
     if rate == SAMPLE_RATE:
         return sound
     resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
-    count, sound, parts = len(sound), np.append(sound, np.zeros(rate // 10, np.float32)), []
-    for begin in range(0, len(sound), rate):  # a second at a time
-        frame = av.AudioFrame.from_ndarray(sound[None, begin : begin + rate], "flt", "mono")
+    padded, parts = np.append(sound, np.zeros(rate // 10, np.float32)), []
+    for begin in range(0, len(padded), rate):  # a second at a time: three times as fast as at once
+        frame = av.AudioFrame.from_ndarray(padded[None, begin : begin + rate], "flt", "mono")
         frame.sample_rate = rate
         parts += resampler.resample(frame)
     parts = [part.to_ndarray()[0] for part in parts + resampler.resample(None)]
-    return np.concatenate(parts)[: math.ceil(count * SAMPLE_RATE / rate)]
+    return np.concatenate(parts)[: math.ceil(len(sound) * SAMPLE_RATE / rate)]

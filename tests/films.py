@@ -38,29 +38,33 @@ def write(
     form=None,
     pixels="yuv420p",
     sound=None,
+    options=None,
+    **more,
 ):
-    """Write frames with FFmpeg; `milliseconds` gives each frame its own time.
+    """Write frames with FFmpeg to a file or pipe; `milliseconds` gives each frame its own time.
 
-    `sound` is a soundtrack: one channel, 48,000 samples a second.
+    `sound` is a soundtrack: one channel, 48,000 samples a second. `more` goes to the codec.
     """
     base = Fraction(1, 1000) if milliseconds is not None else Fraction(1, rate)
-    with av.open(str(path), "w", format=form) as container:
+    target = path if hasattr(path, "write") else str(path)
+    with av.open(target, "w", format=form, options=options or {}) as container:
         stream = container.add_stream(codec, rate=rate)
-        stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = pixels
-        stream.codec_context.time_base = base
+        context = stream.codec_context
+        context.height, context.width = frames[0].shape[:2]
+        context.pix_fmt, context.time_base = pixels, base
+        for name, value in more.items():
+            setattr(context, name, value)
         if sound is not None:
             track = container.add_stream("aac", rate=48_000, layout="mono")
-        for i, pixels_of_one in enumerate(frames):
-            frame = av.VideoFrame.from_ndarray(pixels_of_one, format="rgb24")
+        for i, frame in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(frame, format="rgb24")
             frame.pts = i if milliseconds is None else int(milliseconds[i])
             frame.time_base = base
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
         if sound is not None:
-            heard = av.AudioFrame.from_ndarray(
-                np.asarray(sound, np.float32)[None], format="fltp", layout="mono"
-            )
+            heard = np.asarray(sound, np.float32)[None]
+            heard = av.AudioFrame.from_ndarray(heard, format="fltp", layout="mono")
             heard.sample_rate = 48_000
             container.mux([*track.encode(heard), *track.encode(None)])
     return path

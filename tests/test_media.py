@@ -10,7 +10,6 @@ import sys
 import tracemalloc
 import warnings
 import zlib
-from contextlib import suppress
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -102,10 +101,6 @@ def moving(path, form):
     first.save(path, form, save_all=True, append_images=more, duration=250)
 
 
-def film(path, **options):
-    return write(path, numbered(40), **options)
-
-
 def sound(path, form, subtype=None, wave=None):
     soundfile.write(path, tone() if wave is None else wave, 48_000, subtype, format=form)
 
@@ -148,7 +143,10 @@ SONGS |= {"a.wma": {"codec": "wmav2", "form": "asf"}, "a.mp2": {"codec": "mp2"}}
 GOOD = {  # name: (kind, how it is made, with which options)
     **{f"a.{form}": ("image", picture, {"form": form.upper()}) for form in IMAGES},
     **{f"move.{form}": ("video", moving, {"form": form.upper()}) for form in ("gif", "png")},
-    **{name: ("video", film, options) for name, options in FILMS.items()},
+    **{
+        name: ("video", write, {"frames": numbered(40)} | options)
+        for name, options in FILMS.items()
+    },
     **{name: ("audio", sound, options) for name, options in SOUNDS.items()},
     **{name: ("audio", song, options) for name, options in SONGS.items()},
 }
@@ -235,30 +233,19 @@ def test_junk_under_any_name(tmp_path, junk):
             refused(path, NO[kind], read=read)
 
 
-def damage(data: bytes, chance: random.Random) -> bytes:
-    """Return `data` with something wrong: changed, lost, added or cut bytes."""
-    data = bytearray(data)
-    for _ in range(chance.choice([1, 1, 2, 5, 20])):
-        place = chance.randrange(len(data) if chance.random() < 0.6 else min(60, len(data)))
-        kind = chance.randrange(4)
-        if kind < 2:
-            data[place] ^= 1 << chance.randrange(8)
-        elif kind == 2 and len(data) > 20:
-            del data[place : place + chance.randrange(1, 9)]
-        else:
-            data[place:place] = chance.randbytes(chance.randrange(1, 400))
-        if chance.random() < 0.05:
-            del data[max(1, place) :]
-    return bytes(data)
-
-
-@each("times", [8, pytest.param(400, marks=pytest.mark.nightly)])
+@each("times", [5, pytest.param(400, marks=pytest.mark.nightly)])
 @each("name", GOOD)
 def test_random_damage_gives_something_sound_or_a_media_error(good, tmp_path, name, times):
+    """Bytes changed, added, lost or cut off, also in the first 60, which say what a file is."""
     path, kind = good(name)
-    data, chance, broken = path.read_bytes(), random.Random(name), tmp_path / name
+    chance, broken = random.Random(name), tmp_path / name
     for _ in range(times):
-        broken.write_bytes(damage(data, chance) or b"x")
+        data = bytearray(path.read_bytes())
+        for _ in range(chance.choice([1, 1, 2, 5, 20])):
+            place = chance.randrange(len(data) if chance.random() < 0.6 else min(60, len(data)))
+            more = chance.choice([0, 0, 1, chance.randrange(400)])
+            data[place : place + chance.choice([1, 1, 9])] = chance.randbytes(more or 1)
+        broken.write_bytes(data[: len(data) if chance.random() < 0.9 else place + 1])
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Pillow's notes on odd metadata
@@ -338,20 +325,6 @@ def test_errors_travel_between_processes_and_are_told_together(tmp_path):
     assert one_error([error], 5) is error
     told = str(one_error([error, MediaError("b.png", "is odder", "throw it away")], 5))
     assert "1 more of 5" in told and "it's.png" in told and "'b.png' is odder" in told
-
-
-def test_a_file_that_was_read_is_closed_and_unchanged(good, tmp_path):
-    """Windows would refuse to delete an open one."""
-    for name in ("a.png", "a.mp4", "a.wav", "a.m4a"):
-        path, kind = good(name)
-        copy, data = tmp_path / name, path.read_bytes()
-        for content in (data, data[:300]):
-            copy.write_bytes(content)
-            with warnings.catch_warnings(), suppress(MediaError):
-                warnings.simplefilter("error", ResourceWarning)
-                READ[kind](copy)
-            assert copy.read_bytes() == content
-    shutil.rmtree(tmp_path)
 
 
 DASH = (
@@ -451,12 +424,6 @@ def test_sizes_and_drafts(tmp_path, monkeypatch):
             assert seen(tmp_path / "a.png")[-1, -1].tolist() == [1, 2, 3]
 
 
-@pytest.mark.nightly
-def test_a_photo_of_200_million_pixels(tmp_path):
-    Image.linear_gradient("L").resize((16_384, 12_288)).save(tmp_path / "phone.jpg")
-    assert read_image(tmp_path / "phone.jpg").size == (8192, 6144)
-
-
 def test_a_png_with_a_long_text_is_not_damaged(tmp_path):
     rows = [bytes(row.astype(np.uint8)) for row in pixels(clouds())]
     path = png_by_hand(tmp_path / "notes.png", 64, 48, 8, 2, rows, b"x" * 3_000_000)
@@ -549,14 +516,11 @@ def test_transparency_is_laid_on_white(tmp_path):
         picture = Image.fromarray(np.array([values], np.uint8), mode)
         if palette:
             picture.putpalette(palette)
-        for form in ("png", "gif") if palette else ("png",):
-            picture.save(tmp_path / f"a.{form}", **options)
-            found = seen(tmp_path / f"a.{form}")[0].tolist()
-        return found
+        picture.save(tmp_path / "a.png", **options)
+        return seen(tmp_path / "a.png")[0].tolist()
 
     solid, clear, half = read([(255, 0, 0, 255), (255, 0, 0, 0), (255, 0, 0, 128)], "RGBA")
-    assert solid == [255, 0, 0] and clear == [255] * 3
-    assert half[0] == 255 and half[1] == half[2] and abs(half[1] - 127) <= 1
+    assert (solid, clear, half) == ([255, 0, 0], [255] * 3, [255, 127, 127])
     assert read([(40, 255), (40, 0)], "LA") == [[40] * 3, [255] * 3]
     palette = [10, 20, 30, 200, 100, 0]
     assert read([0, 1], "P", palette, transparency=0) == [[255] * 3, [200, 100, 0]]
@@ -624,20 +588,11 @@ def test_photos_that_need_a_package_say_which(tmp_path, monkeypatch, name):
         refused(tmp_path / name, "as JPEG", *words, read=read)
 
 
-def test_first_frame_of_a_webp_that_moves(tmp_path):
-    first, *more = [Image.new("RGB", (20, 10), color) for color in ("red", "blue")]
-    path = tmp_path / "moving.webp"
-    first.save(path, save_all=True, append_images=more, duration=50, lossless=True)
-    assert kind_of(path) == "image" and (seen(path) == (255, 0, 0)).all()
-
-
-@each("mode", ["RGB", "L", "RGBA", "P", "CMYK"])
-def test_jpeg_bytes(mode):
-    original = clouds(400, 200).convert(mode)
+def test_jpeg_bytes():
+    original = clouds(400, 200).convert("RGBA")
     small = Image.open(io.BytesIO(jpeg_bytes(original, 100)))
-    assert small.format == "JPEG" and small.mode == "RGB" and small.size == (100, 50)
-    assert original.size == (400, 200) and original.mode == mode  # left as it was
-    assert alike(small.convert("L"), original.convert("L").resize((100, 50))) > 0.9
+    assert small.format == "JPEG" and small.mode == "RGB" and original.size == (400, 200)
+    assert alike(pixels(small), pixels(clouds(400, 200).resize((100, 50)))) > 0.9
 
 
 # ---- films ----
@@ -649,23 +604,19 @@ def ten_seconds(tmp_path_factory):
     return write(tmp_path_factory.mktemp("film") / "ten.mp4", numbered(160))
 
 
-@each("rate", [4, 8, 15, 16, 30, 60])
-@each("start", [0.0, 0.5, 3.21, 7.0])
-def test_frames_are_those_on_screen_at_each_moment(ten_seconds, rate, start):
-    wanted = [int((start + i / rate) * 16 + 1e-3) for i in range(16)]
-    wanted = [n for n in wanted if n < 160]
-    wanted += wanted[-1:] * (16 - len(wanted))  # the last one found is repeated
-    assert numbers(ten_seconds, rate=rate, start=start, count=16) == wanted
-    moments = [moment for moment, _ in islice(iterate_frames(ten_seconds, rate=rate, start=4), 4)]
-    assert moments == [4 + i / rate for i in range(4)]
-
-
-@each("start", [0.0, 0.9, 3.7, 10.05])
-def test_a_variable_rate_is_sampled_by_time(tmp_path, start):
+@each("rate", [4, 15, 16, 60])
+@each("start", [0.0, 0.9, 3.21, 7.0])
+def test_frames_are_those_on_screen_at_each_moment(ten_seconds, tmp_path, rate, start):
+    """At a constant and at a variable rate; the last one found is repeated."""
+    wanted = [n for i in range(60) if (n := int((start + i / rate) * 16 + 1e-3)) < 160]
+    wanted += wanted[-1:] * (60 - len(wanted))
+    assert numbers(ten_seconds, rate=rate, start=start, count=60) == wanted
+    moments = [at for at, _ in islice(iterate_frames(ten_seconds, rate=rate, start=start), 4)]
+    assert moments == [start + i / rate for i in range(4)]
     shown = np.cumsum(np.r_[0, np.tile([33, 67, 200, 33], 40)])[:160]
     path = write(tmp_path / "phone.mp4", numbered(160), rate=30, milliseconds=shown)
-    wanted = [int(np.flatnonzero(shown / 1000 <= start + i / 15 + 1e-4)[-1]) for i in range(16)]
-    assert numbers(path, rate=15, start=start, count=16) == wanted
+    wanted = [int(np.flatnonzero(shown / 1000 <= start + i / rate + 1e-4)[-1]) for i in range(16)]
+    assert numbers(path, rate=rate, start=start, count=16) == wanted
 
 
 def test_shapes_colours_short_films_and_wrong_requests(tmp_path, ten_seconds):
@@ -703,12 +654,7 @@ def test_films_whose_header_does_not_say_how_long_they_are(tmp_path, form):
     path, content = tmp_path / "recorded", bytearray()
     pipe = SimpleNamespace(write=lambda data: content.extend(data) or len(data))
     options = FRAGMENTS if form == "mp4" else {}
-    with av.open(pipe, "w", format=form, options=options) as container:
-        stream = container.add_stream(LIVE[form], rate=16)
-        stream.height, stream.width, stream.pix_fmt, stream.gop_size = 96, 160, "yuv420p", 300
-        for frame in numbered(320):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        container.mux(stream.encode(None))
+    write(pipe, numbered(320), codec=LIVE[form], form=form, options=options, gop_size=300)
     path.write_bytes(content)
     assert video_seconds(path) == pytest.approx(20, abs=0.02)
     assert numbers(path) == list(range(320))
@@ -801,19 +747,13 @@ def test_turned_and_mirrored_films(tmp_path, ten_seconds, matrix, turn):
 
 def test_pixels_that_are_not_square_or_change_midway(tmp_path):
     """A television's film; recorders that are switched over, as parts of MPEG-TS are joined."""
-    with av.open(str(tmp_path / "wide.mp4"), "w") as container:
-        stream = container.add_stream("libx264", rate=16)
-        stream.height, stream.width, stream.pix_fmt = 96, 160, "yuv420p"
-        stream.codec_context.sample_aspect_ratio = Fraction(2, 1)
-        for frame in numbered(4):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        container.mux(stream.encode(None))
+    write(tmp_path / "wide.mp4", numbered(4), sample_aspect_ratio=Fraction(2, 1))
     found = read_frames(tmp_path / "wide.mp4")
     assert found.shape == (4, 96, 320, 3) and [number(frame) for frame in found] == [0, 1, 2, 3]
     parts = [numbered(20), numbered(40)[20:], numbered(60, 192, 320)[40:]]
-    for frames, form in zip(parts, ("yuv420p", "yuv444p", "yuv420p"), strict=True):
-        write(tmp_path / "part", frames, form="mpegts", pixels=form)
-        with (tmp_path / "all.ts").open("ab") as joined:
+    with (tmp_path / "all.ts").open("wb") as joined:
+        for frames, form in zip(parts, ("yuv420p", "yuv444p", "yuv420p"), strict=True):
+            write(tmp_path / "part", frames, form="mpegts", pixels=form)
             joined.write((tmp_path / "part").read_bytes())
     found = read_frames(tmp_path / "all.ts")
     assert found.shape[1:] == (96, 160, 3)
@@ -858,7 +798,7 @@ def test_memory_stays_bounded(ten_seconds, monkeypatch):
 # ---- sounds ----
 
 
-@each("rate", [8000, 11025, 16000, 22050, 44099, 44100, 48000, 96000])
+@each("rate", [8000, 16000, 44099, 44100, 96000])
 def test_every_rate_becomes_16_khz(tmp_path, rate):
     soundfile.write(tmp_path / "a.wav", tone(rate, 1), rate)
     found = read_waveform(tmp_path / "a.wav")
@@ -873,12 +813,11 @@ LEVELS = {(0, 0.1, 0.2, 0.3, 0.4, 0.5): 0.25, (0.5, -0.5): 0.5, (0.5, -0.25): 0.
 LEVELS |= {(0.3, -0.3, 0.3, -0.3, 0, 0): 0.3, (0.6, 0): 0.3}
 
 
-@each("levels", LEVELS)
-def test_channels_are_averaged_unless_they_cancel(tmp_path, levels):
+@each(("levels", "wanted"), LEVELS.items())
+def test_channels_are_averaged_unless_they_cancel(tmp_path, levels, wanted):
     channels = np.stack([tone(SAMPLE_RATE, level=level) for level in levels], axis=1)
     soundfile.write(tmp_path / "a.wav", channels, SAMPLE_RATE, subtype="FLOAT")
-    found = np.abs(read_waveform(tmp_path / "a.wav")).max()
-    assert found == pytest.approx(LEVELS[levels], abs=1e-3)
+    assert np.abs(read_waveform(tmp_path / "a.wav")).max() == pytest.approx(wanted, abs=1e-3)
 
 
 def test_a_cancelled_and_a_crashed_recording(tmp_path):
