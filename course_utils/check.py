@@ -24,8 +24,8 @@ def packages() -> str:
         try:
             import_module(name)
         except ImportError as error:
-            system = "; on Linux install libgl1 and libglib2.0-0, too" if name == "cv2" else ""
-            raise RuntimeError(f"{name}: {error}; run `uv sync`{system}") from None
+            advice = "run `uv sync` (for cv2 on Linux, install libgl1 and libglib2.0-0, too)"
+            raise RuntimeError(f"{name}: {error}; {advice}") from None
     shown = ", ".join(f"{name} {version(name)}" for name in ("torch", "torchvision", "ipywidgets"))
     return f"Python {sys.version.split()[0]}, {shown}"
 
@@ -70,10 +70,10 @@ def database() -> str:
     from course_utils.store import VectorStore
 
     with tempfile.TemporaryDirectory() as folder:
-        uri = os.environ.get("MILVUS_URI") or f"{folder}/check.db"
-        with VectorStore(uri=uri) as store:
+        uri = os.environ.get("MILVUS_URI")
+        with VectorStore(uri=uri or f"{folder}/check.db") as store:
             store.spaces()
-            return f"Milvus {'in a file' if uri.startswith(folder) else 'at ' + store.where}"
+            return f"Milvus at {store.where}" if uri else "Milvus in a file"
 
 
 def main() -> int:

@@ -71,8 +71,7 @@ def progress(paths: Iterable, encoder=True):
     """
     from tqdm import tqdm
 
-    wanted = encoder if isinstance(encoder, bool) else getattr(encoder, "progress", True)
-    hidden = not (wanted and is_live())
+    hidden = not (encoder and getattr(encoder, "progress", True) and is_live())
     return tqdm(paths, unit="file", file=sys.stdout, leave=False, delay=1, disable=hidden)
 
 
