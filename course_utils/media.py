@@ -95,11 +95,9 @@ def one_error(errors: list[MediaError], total: int) -> MediaError:
     if len(errors) == 1:
         return errors[0]
     listed = "\n".join(f"  {error}" for error in errors)
-    return MediaError(
-        errors[0].path,
-        f"and {len(errors) - 1} more of {total} files cannot be used",
-        f"each for its own reason:\n{listed}\nRemove them or pass a list as `problems`",
-    )
+    what = f"and {len(errors) - 1} more of {total} files cannot be used"
+    advice = f"each for its own reason:\n{listed}\nRemove them or pass a list as `problems`"
+    return MediaError(errors[0].path, what, advice)
 
 
 def displayable(name: str | Path) -> str:
