@@ -147,10 +147,10 @@ class AudioEncoder(Encoder):
     Introduced in notebook 3.
     """
 
-    space = "audio"
+    space, device = "audio", torch.device("cpu")
     note = "calculated, not learned, so there are no weights to load"
 
-    def __init__(self, recipe: str = "voice", pitch_weight: float = 2.0, progress: bool = True):
+    def __init__(self, recipe: str = "voice", pitch_weight: float = 2.0):
         """Choose one of RECIPES, and how much the pitch counts beside all bands together.
 
         Raises:
@@ -158,8 +158,7 @@ class AudioEncoder(Encoder):
         """
         if recipe not in RECIPES:
             raise ValueError(f"There is no recipe {recipe!r}; there are: {', '.join(RECIPES)}.")
-        self.recipe, self.progress = RECIPES[recipe], progress
-        self.name, self.device = f"mel spectrogram ({recipe})", torch.device("cpu")
+        self.recipe, self.name = RECIPES[recipe], f"mel spectrogram ({recipe})"
         self.bands = self.recipe.bands * BANDS * (2 if self.recipe.spread else 1)
         self.dim = self.bands + (3 if self.recipe.pitch else 0)
         self.weight, self.mean, self.scale = (x(self.dim) for x in (np.ones, np.zeros, np.ones))

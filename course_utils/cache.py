@@ -49,7 +49,6 @@ class Encoder:
 
     Each has a `name`, a `space`, `dim` numbers in a vector, and a `fingerprint` that stands for all
     that a vector depends on: only vectors of one space and one fingerprint can be compared.
-    `progress` says whether a bar is shown when somebody is watching.
     """
 
     def stream(self, paths: Sequence[str | Path]) -> Iterator[np.ndarray | MediaError]:

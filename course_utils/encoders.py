@@ -28,32 +28,25 @@ MOST_CLIPS = 5  # of one video
 SECONDS_A_CLIP = 4.0  # of video, for which one clip is taken
 
 
-def pick_device() -> torch.device:
-    """Return the fastest device that PyTorch can use here: CUDA, Apple's MPS, or the CPU."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
 class NetworkEncoder(Encoder):
     """What encoders that are networks share: reading ahead, batches, one row for each file.
 
     Each of them says what a file becomes (`_read`): one or several inputs of the network, whose
-    vectors are averaged. `weights` says where the network's parameters come from, `device` where it
-    runs, `batch_size` how many files are taken at once.
+    vectors are averaged. `batch_size` files are taken at once.
     """
 
     dim = 512
-    layout = torch.channels_last  # the memory order in which convolutions are fastest
 
     def _load(self, network: str, device, batch_size: int, settings: tuple) -> None:
         """Build the network and stamp what its vectors depend on."""
-        self.device = torch.device(device) if device else pick_device()
+        fastest = torch.accelerator.current_accelerator(check_available=True)  # CUDA, Apple's MPS
+        self.device = torch.device(device or fastest or "cpu")
         self.batch_size = batch_size if self.device.type == "cpu" else 16 * batch_size
-        if self.device.type == "mps":  # does not know the other orders
-            self.layout = torch.contiguous_format
+        # Convolutions are fastest with colours last in memory, an order that Apple's MPS lacks.
+        order = torch.channels_last_3d if self.space == "video" else torch.channels_last
+        self.order = torch.contiguous_format if self.device.type == "mps" else order
         model = _flattened(build(network, self.weights))
-        self.network = _fused(model.to(self.device, torch.float32, memory_format=self.layout))
+        self.network = _fused(model.to(self.device, torch.float32, memory_format=self.order))
         steps = self.preprocessing  # its numbers, not how torchvision happens to print them
         identity = (
             *(self.name, self.weights.sha256, READING, *settings, steps.interpolation.name),
@@ -99,45 +92,39 @@ class NetworkEncoder(Encoder):
 
     def normalize(self, prepared: torch.Tensor) -> torch.Tensor:
         """Turn uint8 inputs (n, 3, ...) into the numbers that the network was trained on."""
-        shape = (3, *[1] * (prepared.ndim - 2))
         mean, deviation = (
-            torch.tensor(x, device=self.device).view(shape)
+            torch.tensor(x, device=self.device).view(3, *[1] * (prepared.ndim - 2))
             for x in (self.preprocessing.mean, self.preprocessing.std)
         )
         pixels = prepared.to(self.device).to(torch.float32).div_(255).sub_(mean).div_(deviation)
-        return pixels.contiguous(memory_format=self.layout)
+        return pixels.contiguous(memory_format=self.order)
 
     def _results(self, paths: list, network: Callable) -> Iterator[np.ndarray | MediaError]:
         """Yield for each file the network's rows for its inputs, or its error."""
 
         def read(start: int) -> list[torch.Tensor | MediaError]:
-            return [self._try(path) for path in paths[start : start + self.batch_size]]
+            found = []
+            for path in paths[start : start + self.batch_size]:
+                try:
+                    found.append(self._read(path))
+                except MediaError as error:
+                    found.append(error)
+            return found
 
         with ThreadPoolExecutor(1) as reader, progress(paths, self) as bar:
             coming = reader.submit(read, 0)
             for following in range(self.batch_size, len(paths) + self.batch_size, self.batch_size):
                 batch, coming = coming.result(), reader.submit(read, following)
                 good = [inputs for inputs in batch if not isinstance(inputs, MediaError)]
-                rows = self.compute(torch.cat(good), network) if good else ()
+                rows = iter(self.compute(torch.cat(good), network) if good else ())
                 for inputs in batch:
-                    if isinstance(inputs, MediaError):
-                        yield inputs
-                    else:
-                        yield rows[: len(inputs)]
-                        rows = rows[len(inputs) :]
+                    bad = isinstance(inputs, MediaError)
+                    yield inputs if bad else np.stack([next(rows) for _ in inputs])
                 bar.update(len(batch))
 
-    def _try(self, path) -> torch.Tensor | MediaError:
-        try:
-            return self._read(path)
-        except MediaError as error:
-            return error
-
     def _feature_map(self, batch: torch.Tensor) -> torch.Tensor:
-        for name, layer in self.network.named_children():
-            if name == "avgpool":
-                return batch.movedim(1, -1)  # (n, 512, ...places) -> (n, ...places, 512)
-            batch = layer(batch)
+        """Go no further than the averaging: (n, ...places, 512)."""
+        return torch.nn.Sequential(*list(self.network.children())[:-2])(batch).movedim(1, -1)
 
 
 class ImageEncoder(NetworkEncoder):
@@ -153,17 +140,13 @@ class ImageEncoder(NetworkEncoder):
 
     name, space = "ResNet-18", "image"
 
-    def __init__(self, device: str | torch.device | None = None, progress: bool = True):
-        """Load the network.
-
-        Args:
-            device: `cpu`, `cuda` or `mps`; None picks the fastest there is.
-            progress: show a bar when somebody is watching.
+    def __init__(self, device: str | torch.device | None = None):
+        """Load the network; `device` is `cpu`, `cuda` or `mps`, None the fastest there is.
 
         Raises:
             WeightsError: no usable weights (see `course_utils.weights`).
         """
-        self.progress, self.preprocessing = progress, ResNet18_Weights.IMAGENET1K_V1.transforms()
+        self.preprocessing = ResNet18_Weights.IMAGENET1K_V1.transforms()
         # Large photos are shrunk by the JPEG decoder while it reads them: to no less than twice
         # what is needed, so that the resize after it still sees enough pixels.
         self.draft_side = 2 * self.preprocessing.resize_size[0]
@@ -223,22 +206,14 @@ class VideoEncoder(NetworkEncoder):
     """
 
     name, space = "R3D-18", "video"
-    layout = torch.channels_last_3d
 
-    def __init__(
-        self,
-        size: int = 112,
-        device: str | torch.device | None = None,
-        progress: bool = True,
-        weights: Weights | None = None,
-    ):
+    def __init__(self, size: int = 112, device=None, weights: Weights | None = None):
         """Load the network.
 
         Args:
             size: height and width of the frames that the network sees, in pixels: 112, what the
                 weights were trained on, or another multiple of 16.
-            device: `cpu`, `cuda` or `mps`; None picks the fastest there is.
-            progress: show a bar when somebody is watching.
+            device: as in `ImageEncoder`.
             weights: others than `load_weights("r3d_18")`, such as `time_blind` returns.
 
         Raises:
@@ -247,7 +222,7 @@ class VideoEncoder(NetworkEncoder):
         """
         if size < 32 or size % 16:
             raise ValueError(f"size is {size}; it may be 112, 224 or another multiple of 16.")
-        self.size, self.progress = size, progress
+        self.size = size
         steps = self.preprocessing = R3D_18_Weights.KINETICS400_V1.transforms()
         self.resize = [round(side * size / steps.crop_size[0]) for side in steps.resize_size]
         self.weights = weights or load_weights("r3d_18")

@@ -21,23 +21,16 @@ def heart():
     return read_waveform(FIRST[FIRST.find("heart-1")].path)
 
 
-# ---- the interface ----
-
-
-@pytest.mark.parametrize(
-    ("recipe", "dim"), list(zip(RECIPES, (64, 64, 64, 128, 3, 67), strict=True))
-)
-def test_rows_of_unit_length(recipe, dim, heart):
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_rows_of_unit_length(recipe):
     encoder, threads = AudioEncoder(recipe), torch.get_num_threads()
-    vectors = encoder.encode(FIRST.paths[:3])
-    assert vectors.dtype == np.float32 and vectors.shape == (3, encoder.dim) and encoder.dim == dim
+    vectors = encoder.encode(FIRST[:3])
+    assert vectors.dtype == np.float32 and vectors.shape == (3, encoder.dim)
+    assert encoder.dim == {"spread": 128, "pitch": 3, "voice": 67}.get(recipe, 64)
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
-    assert (encoder.encode(FIRST[:3]) == vectors).all()  # a Catalog knows its paths
-    assert encoder.encode([]).shape == (0, dim)
-    assert encoder.space == "audio" and recipe in encoder.name
     assert torch.get_num_threads() == threads  # left as they were
-    for seconds in (1 / SAMPLE_RATE, 0.001, 0.05):
-        sound = np.full(max(1, int(seconds * SAMPLE_RATE)), 0.5, dtype=np.float32)
+    for samples in (1, 16, 800):
+        sound = np.full(samples, 0.5, dtype=np.float32)
         if recipe == "pitch":
             with pytest.raises(MediaError, match="nothing that could be compared"):
                 encoder.encode_waveform(sound)
@@ -66,8 +59,6 @@ def test_the_pitch_counts_as_much_as_it_is_told():
 def test_mistakes_are_said_in_words(tmp_path, capsys):
     with pytest.raises(ValueError, match="no recipe 'mfcc'; there are: mel, log-mel"):
         AudioEncoder("mfcc")
-    with pytest.raises(TypeError, match="a list of paths"):
-        AudioEncoder().encode(FIRST.paths[0])
     with pytest.raises(ValueError, match="at least two"):
         AudioEncoder().fit(FIRST.paths[:1])
     (tmp_path / "text.wav").write_text("no sound")
@@ -76,15 +67,11 @@ def test_mistakes_are_said_in_words(tmp_path, capsys):
     problems = []
     assert len(AudioEncoder().encode(paths, problems)) == 2
     assert [error.path.name for error in problems] == ["text.wav", "silence.wav"]
-    for method in (AudioEncoder().encode, AudioEncoder().fit):
-        with pytest.raises(MediaError, match="and 1 more of 4 files") as caught:
-            method(paths)
-        assert "silent from beginning to end" in str(caught.value)
+    with pytest.raises(MediaError, match="and 1 more of 4 files") as caught:
+        AudioEncoder().fit(paths)
+    assert "silent from beginning to end" in str(caught.value)
     kept, vectors = AudioEncoder().embed(Catalog([Item(path) for path in paths]))
     assert len(kept) == len(vectors) == 2 and capsys.readouterr().out.count("Left out") == 2
-
-
-# ---- the mel spectrogram ----
 
 
 def test_no_mel_filter_is_empty_and_common_defaults_have_empty_ones():
@@ -110,9 +97,6 @@ def test_mel_power_and_the_plain_recipe_written_out(heart):
     assert np.isfinite(audio.decibels(np.zeros(3))).all()
 
 
-# ---- what must not matter ----
-
-
 @pytest.mark.parametrize("recipe", ["gated", "spread", "pitch", "voice"])
 @pytest.mark.parametrize("centred", [False, True])
 def test_a_quiet_copy_and_a_second_of_silence_match_at_one(recipe, centred, heart, tmp_path):
@@ -126,16 +110,6 @@ def test_a_quiet_copy_and_a_second_of_silence_match_at_one(recipe, centred, hear
     # The control: the trap that the notebook shows is real.
     plain, quiet = (audio.decibels(audio.mel_power(x)).mean(axis=1) for x in (heart, copies[0]))
     assert plain @ quiet / np.linalg.norm(plain) / np.linalg.norm(quiet) < 0.95
-
-
-def test_the_order_of_the_notes_does_not_matter():
-    tune = read_waveform(SOUNDS[SOUNDS.find("grand-piano-rising")].path)
-    other = tune.reshape(4, -1)[[2, 0, 3, 1]].ravel()
-    encoder = AudioEncoder("mel")
-    assert encoder.encode_waveform(tune) @ encoder.encode_waveform(other) > 0.99
-
-
-# ---- pitch ----
 
 
 @pytest.mark.parametrize("hertz", [65, 90, 120, 160, 210, 300, 400])
@@ -155,9 +129,6 @@ def test_noise_and_whispers_have_hardly_a_pitch():
     for item in SOUNDS.select(role="extra"):
         assert np.isnan(audio.pitch_track(read_waveform(item.path))).mean() > 0.9
     assert np.isfinite(AudioEncoder("voice").encode_waveform(noise)).all()
-
-
-# ---- contributions, and who finds whom ----
 
 
 @pytest.mark.parametrize("recipe", SPLIT)

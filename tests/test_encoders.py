@@ -82,52 +82,36 @@ def bad(tmp_path):
     return [tmp_path / "empty.jpg", tmp_path / "text.mp4", tmp_path / "missing.jpg"]
 
 
-# ---- one contract ----
-
-
 def test_rows_of_unit_length_in_the_order_of_the_files(case):
     encoder, files, vectors = case
     assert vectors.shape == (len(files), encoder.dim) and vectors.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
     assert (vectors @ vectors.T)[~np.eye(len(vectors), dtype=bool)].max() < 0.999
-    again = encoder.encode(str(files[i]) for i in (2, 0, 2))  # a generator, strings, a file twice
-    np.testing.assert_allclose(again, vectors[[2, 0, 2]], atol=1e-5)
-    catalog = Catalog([Item(path) for path in files[:2]])
-    np.testing.assert_allclose(encoder.encode(catalog), vectors[:2], atol=1e-5)
+    again = encoder.encode(str(files[i]) for i in (1, 0, 1))  # a generator, strings, a file twice
+    np.testing.assert_allclose(again, vectors[[1, 0, 1]], atol=1e-5)
     assert encoder.encode([]).shape == (0, 512) and encoder.encode([]).dtype == np.float32
-    for one in ("photo.jpg", Path("photo.jpg")):
-        with pytest.raises(TypeError, match=r"list of paths; write \['photo.jpg'\]"):
-            encoder.encode(one)
-    with pytest.raises(TypeError):
-        encoder.encode([files[0], None])
+    with pytest.raises(TypeError, match=r"list of paths; write \['photo.jpg'\]"):
+        encoder.encode("photo.jpg")
 
 
 def test_all_files_are_tried_and_the_bad_ones_reported(case, bad, capsys):
     encoder, files, vectors = case
-    mixed = [bad[0], *files[:2], bad[1], Path(), files[2], bad[2]]
-    wrong = [bad[0], bad[1], Path(), bad[2]]
-    problems = ["older"]
-    np.testing.assert_allclose(encoder.encode(mixed, problems), vectors[:3], atol=1e-5)
-    assert [problem.path for problem in problems[1:]] == wrong
-    assert encoder.encode(bad, []).shape == (0, 512)
-    with pytest.raises(MediaError, match="and 3 more of 7 files cannot be used") as caught:
-        encoder.encode(path for path in mixed)
+    mixed, problems = [bad[0], *files[:2], bad[1], Path(), bad[2]], ["older"]
+    np.testing.assert_allclose(encoder.encode(mixed, problems), vectors[:2], atol=1e-5)
+    assert [problem.path for problem in problems[1:]] == [bad[0], bad[1], Path(), bad[2]]
+    with pytest.raises(MediaError, match="and 2 more of 3 files cannot be used") as caught:
+        encoder.encode(bad)
     assert all(repr(str(path)) in str(caught.value) for path in bad)
-    with pytest.raises(MediaError, match="does not exist") as caught:
-        encoder.encode([files[0], bad[2]])
-    assert caught.value.path == bad[2]
-    found = list(encoder.stream([files[0], bad[2], files[1]]))
-    assert isinstance(found[1], MediaError) and found[0].shape == found[2].shape == (512,)
-    catalog, rows = encoder.embed(Catalog([Item(path) for path in mixed]))
-    assert catalog.paths == files[:3] and len(rows) == 3
-    assert capsys.readouterr().out.count("Left out: ") == 4
+    catalog, rows = encoder.embed(Catalog([Item(path) for path in [bad[0], files[1], bad[2]]]))
+    assert catalog.paths == files[1:2] and len(rows) == 1
+    assert capsys.readouterr().out.count("Left out: ") == 2
 
 
 def test_fingerprints_change_with_what_changes_vectors_and_with_nothing_else(
     image_encoder, video_encoder, monkeypatch
 ):
     found = {image_encoder.fingerprint, video_encoder.fingerprint}
-    assert ImageEncoder("cpu", progress=False).fingerprint == image_encoder.fingerprint
+    assert ImageEncoder("cpu").fingerprint == image_encoder.fingerprint
     blind = time_blind(video_encoder.weights)
     found |= {VideoEncoder(size=224).fingerprint, VideoEncoder(weights=blind).fingerprint}
     other = dataclasses.replace(image_encoder.weights, sha256="0" * 64)
@@ -138,15 +122,6 @@ def test_fingerprints_change_with_what_changes_vectors_and_with_nothing_else(
     found |= {ImageEncoder().fingerprint, VideoEncoder().fingerprint}
     assert len(found) == 7
     assert all(len(mark) == 12 and int(mark, 16) for mark in found)
-
-
-def test_picked_device_can_be_used():
-    device = encoders.pick_device()
-    assert torch.ones(2, device=device).sum().item() == 2
-    assert ImageEncoder(progress=False).device == device
-
-
-# ---- pictures ----
 
 
 def test_pictures_as_by_hand(image_encoder, image_vectors, pictures):
@@ -166,38 +141,33 @@ def test_pictures_as_by_hand(image_encoder, image_vectors, pictures):
     assert image_encoder.encode_frames([]).shape == (0, 512)
 
 
-def test_what_cells_are_given_is_numpy_on_the_cpu(image_encoder, image_vectors, pictures):
-    inputs = torch.stack([image_encoder.prepare(path) for path in pictures])
-    rows = image_encoder.compute(inputs)
-    assert isinstance(rows, np.ndarray) and rows.dtype == np.float32
-    np.testing.assert_allclose(
-        (rows * image_vectors).sum(axis=1), np.linalg.norm(rows, axis=1), rtol=1e-5
-    )
+def test_the_mean_of_the_feature_map_is_the_embedding(case, bad):
+    encoder, files, vectors = case
+    film = encoder.space == "video"
+    maps = [encoder.feature_map(files[2])] if film else encoder.feature_map(files)
+    for places, vector in zip(maps, vectors[2:] if film else vectors, strict=True):
+        assert places.shape == ((2, 2, 7, 7, 512) if film else (7, 7, 512))
+        mean = places.reshape(-1, 512).mean(axis=0)
+        np.testing.assert_allclose(mean / np.linalg.norm(mean), vector, atol=1e-5)
+    with pytest.raises(MediaError):
+        encoder.feature_map(bad[1] if film else [files[0], *bad[:2]])
+    assert film or encoder.feature_map([]).shape == (0, 7, 7, 512)
 
 
-def test_mean_of_the_feature_map_is_the_embedding(image_encoder, image_vectors, pictures, bad):
-    maps = image_encoder.feature_map(pictures)
-    assert maps.shape == (len(pictures), 7, 7, 512) and maps.dtype == np.float32
-    mean = maps.mean(axis=(1, 2))
-    mean /= np.linalg.norm(mean, axis=1, keepdims=True)
-    np.testing.assert_allclose(mean, image_vectors, atol=1e-5)
-    assert image_encoder.feature_map([]).shape == (0, 7, 7, 512)
-    with pytest.raises(MediaError, match="and 1 more of 3"):
-        image_encoder.feature_map([pictures[0], *bad[:2]])
-
-
-@pytest.mark.parametrize(("row", "column"), [(0, 6), (6, 0)])
-def test_rows_of_the_feature_map_go_down_and_columns_right(image_encoder, tmp_path, row, column):
+def test_rows_of_the_feature_map_go_down_and_columns_right(image_encoder, tmp_path):
     """Something put in one corner changes the places near that corner the most."""
     blank = Image.new("RGB", (256, 256), "grey")
-    blank.save(tmp_path / "blank.png")
-    # The central 224 x 224 are looked at, so a place is 32 pixels wide and starts at pixel 16.
-    blank.paste(smooth_noise(32, 32, 1, patch=6), (16 + 32 * column, 16 + 32 * row))
-    blank.save(tmp_path / "corner.png")
-    before, after = image_encoder.feature_map([tmp_path / "blank.png", tmp_path / "corner.png"])
-    change = np.linalg.norm(after - before, axis=-1)
-    change = np.where(change > change.max() / 2, change, 0)
-    assert np.abs(np.array(np.nonzero(change)).mean(axis=1) - (row, column)).max() < 2
+    for name, corner in (("blank", None), ("right", (16 + 32 * 6, 16)), ("low", (16, 16 + 32 * 6))):
+        picture = blank.copy()  # the central 224 x 224 are looked at: places of 32 pixels
+        if corner:
+            picture.paste(smooth_noise(32, 32, 1, patch=6), corner)
+        picture.save(tmp_path / f"{name}.png")
+    names = ("blank", "right", "low")
+    before, *after = image_encoder.feature_map([tmp_path / f"{name}.png" for name in names])
+    for changed, place in zip(after, ((0, 6), (6, 0)), strict=True):
+        change = np.linalg.norm(changed - before, axis=-1)
+        change = np.where(change > change.max() / 2, change, 0)
+        assert np.abs(np.array(np.nonzero(change)).mean(axis=1) - place).max() < 2
 
 
 def test_large_photos_are_shrunk_while_they_are_read(image_encoder, tmp_path, monkeypatch):
@@ -207,9 +177,6 @@ def test_large_photos_are_shrunk_while_they_are_read(image_encoder, tmp_path, mo
     quick = image_encoder.encode([tmp_path / "photo.jpg"])[0]
     monkeypatch.setattr(image_encoder, "draft_side", None)
     assert quick @ image_encoder.encode([tmp_path / "photo.jpg"])[0] > 0.995
-
-
-# ---- films ----
 
 
 @pytest.mark.parametrize("seconds", [0.06, 1.07, 1.5, 3.0, 5.9, 10.0, 61.0, 6000.0])
@@ -251,13 +218,6 @@ def test_films_as_torchvision_does_it(video_encoder, video_vectors, films):
     assert red.shape == (3, 2, 112, 112) and (red[0] == 255).all() and (red[1:] == 0).all()
 
 
-def test_a_film_is_the_mean_of_its_clips(video_encoder, video_vectors, films):
-    maps = video_encoder.feature_map(films[2])
-    assert maps.shape == (2, 2, 7, 7, 512) and len(video_encoder.starts(films[2])) == 2
-    mean = maps.mean(axis=(0, 1, 2, 3))
-    np.testing.assert_allclose(mean / np.linalg.norm(mean), video_vectors[2], atol=1e-5)
-
-
 def test_clips_and_sizes_that_do_not_fit(video_encoder):
     with pytest.raises(ValueError, match="another number of frames; the network takes 16"):
         video_encoder.encode_frames([np.zeros((5, 64, 64, 3), np.uint8)])
@@ -268,12 +228,6 @@ def test_clips_and_sizes_that_do_not_fit(video_encoder):
         video_encoder.starts("gone.mp4")
 
 
-def test_another_size(films):
-    large = VideoEncoder(size=224, device="cpu", progress=False)
-    assert large.prepare(numbered(2)).shape == (3, 2, 224, 224)
-    assert large.feature_map(films[1]).shape == (1, 2, 14, 14, 512)
-
-
 def test_what_time_blind_and_untrained_networks_cannot_see(video_encoder, catalog):
     """A film and itself backwards hold the same frames: only their order differs."""
     item = catalog[catalog.find("water-06")]
@@ -281,7 +235,8 @@ def test_what_time_blind_and_untrained_networks_cannot_see(video_encoder, catalo
     pair = [clip, clip[::-1].copy()]
     official = video_encoder.weights
     flat = load_weights("resnet18")
-    untrained = SimpleNamespace(state=inflate(flat.state), path=flat.path, sha256="1", note="")
+    state = {name: x.contiguous() for name, x in inflate(flat.state).items()}
+    untrained = SimpleNamespace(state=state, path=flat.path, sha256="1", note="")
     blind = VideoEncoder(device="cpu", weights=time_blind(official))
     inflated = VideoEncoder(device="cpu", weights=untrained)
     cosines = [float(np.prod(x.encode_frames(pair), axis=0).sum()) for x in

@@ -40,7 +40,7 @@ def main() -> None:
     paths = Catalog.load().select(kind="audio", setting="studio", role="item").paths
     sounds = [read_waveform(path) for path in paths]
     seconds = sum(len(sound) for sound in sounds) / SAMPLE_RATE
-    encoders = {name: AudioEncoder(name, progress=False) for name in ("mel", "voice")}
+    encoders = {name: AudioEncoder(name) for name in ("mel", "voice")}
 
     def with_librosa() -> list[np.ndarray]:
         found = []

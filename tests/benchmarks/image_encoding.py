@@ -53,7 +53,7 @@ def photos(folder: Path, count: int, width: int, height: int) -> list[Path]:
 
 def compare(name: str, paths: list[Path], rounds: int) -> None:
     """Time the three ways in turns and print pictures a second and ratios."""
-    encoder = ImageEncoder(device="cpu", progress=False)
+    encoder = ImageEncoder(device="cpu")
     plain = resnet18()
     plain.load_state_dict(load_weights("resnet18").state)
     plain.fc = torch.nn.Identity()

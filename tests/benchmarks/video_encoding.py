@@ -37,7 +37,7 @@ from course_utils.weights import load_weights
 MEMORY = """
 import sys
 from course_utils.encoders import VideoEncoder
-vectors = VideoEncoder(device="cpu", progress=False).encode(sys.argv[1:])
+vectors = VideoEncoder(device="cpu").encode(sys.argv[1:])
 lines = dict(line.split(":") for line in open("/proc/self/status"))
 print(len(vectors), *(int(lines[name].split()[0]) / 1e6 for name in ("VmHWM", "RssFile")))
 """
@@ -98,7 +98,7 @@ def main() -> None:
     options = options.parse_args()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
     items = Catalog.load().select(kind="video", role="item")
-    encoder = VideoEncoder(device="cpu", progress=False)
+    encoder = VideoEncoder(device="cpu")
     plain = r3d_18()
     plain.fc = torch.nn.Identity()
     state = load_weights("r3d_18").state
