@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from course_utils.media import FORMATS, WORDS, MediaError, displayable, moves
+from course_utils.media import ADDED, FORMATS, WORDS, MediaError, displayable, moves
 from course_utils.session import DATA
 
 # What systems put into people's folders: thumbnails, deleted files, notes of their own.
@@ -109,15 +109,20 @@ class Catalog:
             raise ValueError(f"kind is {kind!r}; it may be {', '.join(FORMATS)}.")
         folder, items, left = Path(folder).expanduser(), [], Counter()
         for path in sorted(folder.rglob("*"), key=lambda path: (path.parent.parts, path.name)):
-            if path.is_dir() or any(map(SYSTEM.match, path.relative_to(folder).parts)):
+            closed = path.is_dir() and not os.access(path, os.R_OK | os.X_OK)
+            system = any(map(SYSTEM.match, path.relative_to(folder).parts))
+            if system or (path.is_dir() and not closed):
                 continue
-            if (found := _taken_for(path)) != kind:
+            if (found := "closed folder" if closed else _taken_for(path)) != kind:
                 left[WORDS.get(found, found)] += 1
                 continue
             label = "unlabelled" if path.parent == folder else displayable(path.parent.name)
             words = {"caption": displayable(path.stem), "alt": displayable(path.name)}
             items.append(Item(path, kind, label, source=str(path), **words))
         said = ", ".join(f"{n} {word}{'s' * (n > 1)}" for word, n in sorted(left.items()))
+        for name, (_, _, package, suffixes, _) in ADDED.items():
+            if any(f"{suffix} file" in left for suffix in suffixes.split()):
+                said += f" (save {name} as JPEG, or install {package})"
         if not items:
             raise ValueError(
                 f"There are no {WORDS[kind]}s in {str(folder.absolute())!r} ({said or 'nothing'} "

@@ -180,6 +180,16 @@ def test_what_is_left_out_is_counted_in_one_line(tmp_path, capsys):
         assert said in capsys.readouterr().out
 
 
+def test_photos_that_need_a_package_and_closed_folders_are_said(tmp_path, capsys, monkeypatch):
+    touch(tmp_path, "a.jpg", "b.heic", "sub/c.HEIC", "closed/d.jpg")
+    formats = {kind: [x for x in y if x != ".heic"] for kind, y in module.FORMATS.items()}
+    monkeypatch.setattr("course_utils.catalog.FORMATS", formats)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "closed")
+    Catalog.from_folder(tmp_path)
+    said = "2 .heic files, 1 closed folder (save HEIC as JPEG, or install pillow-heif)."
+    assert capsys.readouterr().out == f"Left out: {said}\n"
+
+
 def test_folders_that_do_not_fit(tmp_path):
     touch(tmp_path, "a.jpg", "none/notes.txt")
     for kind in ("photo", "Image", None):
