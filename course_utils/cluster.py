@@ -1,4 +1,4 @@
-"""When one machine is not enough: files are encoded on a cluster, with Ray Data.
+"""When one machine is not enough: files are encoded on a cluster, with Ray.
 
 Encoding is a map: each file becomes a vector, whatever the other files are. So the files can be
 dealt out to workers in small batches, on this computer or on many.
@@ -6,9 +6,7 @@ dealt out to workers in small batches, on this computer or on many.
 
 from __future__ import annotations
 
-import logging
 import os
-import pickle
 import re
 import socket
 from collections.abc import Callable, Sequence
@@ -31,17 +29,11 @@ class _Worker:
     """A process of the cluster with an encoder of its own."""
 
     def __init__(self, make_encoder: Callable):
-        import ray
-
-        if ray.get_runtime_context().was_current_actor_reconstructed:  # and would be without end
-            raise MemoryError("a worker was lost, most often because memory ran out")
         self.encoder = make_encoder()
 
-    def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, list]:
-        """Return, for each file, its row or error, and the fingerprint that the row belongs to."""
-        found = list(self.encoder.stream(list(batch["path"])))
-        marks = [self.encoder.fingerprint] * len(found)
-        return {"place": batch["place"], "found": list(map(pickle.dumps, found)), "mark": marks}
+    def encode(self, paths: list[str]) -> tuple[list, str]:
+        """Return, for each file, its row or error, and the fingerprint that rows belong to."""
+        return list(self.encoder.stream(paths)), self.encoder.fingerprint
 
 
 def encode_on_cluster(
@@ -69,7 +61,7 @@ def encode_on_cluster(
         MediaError: files are unusable and `problems` was not given; the message names each.
         ClusterError: Ray is missing or cannot be reached, or a worker failed or was lost.
 
-    Source: https://docs.ray.io/en/latest/data/api/doc/ray.data.Dataset.map_batches.html
+    Source: https://docs.ray.io/en/latest/ray-core/api/doc/ray.util.ActorPool.html
     Introduced in notebook 4.
     """
     paths, mine = path_list(paths), False
@@ -80,9 +72,11 @@ def encode_on_cluster(
         os.environ.setdefault(name, "0")  # nobody is told; workers run in this very Python
     settings = {name: value for name, value in os.environ.items() if name.startswith("COURSE_")}
     settings["PYTHONPATH"] = f"{ROOT}{os.pathsep}${{PYTHONPATH}}"
-    items = [{"place": i, "path": str(Path(path).absolute())} for i, path in enumerate(paths)]
+    files = [str(Path(path).absolute()) for path in paths]
+    batches = [files[start : start + size] for start in range(0, len(files), size)]
     try:
-        import ray.data
+        import ray
+        from ray.util import ActorPool
 
         if mine := not ray.is_initialized():
             address = os.environ.get("RAY_ADDRESS")
@@ -91,21 +85,14 @@ def encode_on_cluster(
                 socket.create_connection((host, int(port)), timeout=5).close()
             here = {} if address else {"num_cpus": workers, "include_dashboard": False}
             ray.init(address or "local", logging_level="ERROR", log_to_driver=False, **here)
-        logging.getLogger("ray.data").setLevel("CRITICAL")  # it writes of all that it does
-        ray.data.DataContext.get_current().enable_progress_bars = False
-        items = ray.data.from_items(items, override_num_blocks=-(-len(paths) // size))
-        dataset = items.map_batches(
-            _Worker,
-            fn_constructor_args=[make_encoder],
-            batch_size=size,
-            compute=ray.data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=1),
-            num_cpus=1,
-            runtime_env={"env_vars": settings},
-        )
-        rows = sorted(dataset.iter_rows(), key=lambda row: row["place"])
+        worker = ray.remote(num_cpus=1, runtime_env={"env_vars": settings})(_Worker)
+        pool = ActorPool([worker.remote(make_encoder) for _ in range(min(workers, len(batches)))])
+        done = list(pool.map(lambda actor, batch: actor.encode.remote(batch), batches))
     except Exception as error:  # of many kinds, and pages long
         said = f"{type(error).__name__}: {error}"
         said = [said, *re.findall(r"^\w+Error: .*", said, re.M)][-1].splitlines()[0]
+        if type(error).__name__ == "ActorDiedError" and "Error: " not in str(error):
+            said = "a worker was lost, most often because memory ran out"
         raise ClusterError(
             f"Ray broke off ({said}); try a few files without it, see whether it is installed "
             "(`uv sync --extra cluster`) and runs (`ray status`), or unset RAY_ADDRESS."
@@ -113,12 +100,12 @@ def encode_on_cluster(
     finally:
         if mine:
             ray.shutdown()  # stops what was started here; only hangs up on others' cluster
-    if len({row["mark"] for row in rows}) > 1:
+    if len({mark for _, mark in done}) > 1:
         raise ClusterError(
             "The workers' encoders differ, so their vectors cannot be compared; give all machines "
             "the same weights (COURSE_WEIGHTS_DIR can name a shared folder) and versions."
         )
-    found = [pickle.loads(row["found"]) for row in rows]
+    found = [result for results, _ in done for result in results]
     for place, result in enumerate(found):
         if isinstance(result, MediaError):  # by the name that the file was given here
             found[place] = MediaError(paths[place], result.problem, result.remedy)

@@ -130,7 +130,10 @@ def _checked(network: str, path: Path, note: str) -> Weights:
     """Refuse a file whose SHA-256 does not begin as that of the file of its name."""
     official, course = NETWORKS[network][1].rsplit("/", 1)[1], f"{network}-course.safetensors"
     wanted = {official: official[-12:-4], course: NETWORKS[network][2]}.get(path.name, "")
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    try:
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise _refused(path, f"it cannot be read ({error.strerror})") from None
     if not sha256.startswith(wanted):
         raise _refused(
             path, f"its SHA-256 is not {wanted[:8]}..., so it is damaged or another file"
