@@ -32,7 +32,7 @@ search = UnifiedSearch([ImageEncoder(), VideoEncoder(), AudioEncoder("gated")])
 search.add([item for item in Catalog.load() if item.role in ("item", "extra")])
 SearchBox(search, "place-sea-1", k=3)
 """
-CLICKS = [("Films", 0), ("Sounds", 1), ("Pictures", 0)]  # column and place of each next query
+CLICKS = [3, 7, 0]  # places of the next queries: three pictures, three films, three sounds
 WIDTH = 900  # pixels, of the animation
 
 
@@ -65,10 +65,10 @@ def search(server) -> None:
         close_side_bar(page)
         box = page.locator(".cg-root:visible")
         frames, times = [], []
-        for column, place in CLICKS:
+        for place in CLICKS:
             frames.append(shot(page, box))
-            cards = box.locator(".cg-column").filter(has_text=column).locator(".cg-card:visible")
-            label = cards.nth(place).locator(".cg-label")  # a film itself would play
+            card = box.locator(".cg-card:visible:not(.cg-query)").nth(place)
+            label = card.locator(".cg-label")  # a film itself would play
             spot, corner = label.bounding_box(), box.bounding_box()
             x, y = spot["x"] - corner["x"] + 30, spot["y"] - corner["y"] + 10
             clicked = frames[-1].copy()

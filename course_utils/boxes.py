@@ -312,7 +312,7 @@ def _draw(axis, item: Item, row: Row | None = None) -> None:
     style = {"color": shade, "fontsize": 11, "fontweight": "bold", "pad": 3}
     axis.set_title(shorten(head, 20, placeholder=" ..."), **style)
     words = [item.name, "" if item.caption == item.name else displayable(item.caption)]
-    words = [shorten(line, 27, placeholder=" ...") for line in words]
+    words = [shorten(line, 25, placeholder=" ...") for line in words]
     if row:
         for share, color in ((1, "#E0E0E0"), (max(0, row.worth[0]), label_color(item.label))):
             look = {"linewidth": 5, "transform": axis.transAxes, "clip_on": False}

@@ -159,7 +159,7 @@ def test_a_file_of_ones_own_and_a_bad_one(page, boxes):
     path = gallery.get_by_label("Path").first
     path.fill("words.jpg")
     path.press("Enter")
-    expect(gallery.get_by_text("is not a picture").first).to_be_visible()
+    expect(gallery.get_by_text("is neither a picture").first).to_be_visible()
     path.fill("../data/images/cup-02.jpg")
     path.press("Enter")
     expect(gallery.locator(".cg-query .cg-label")).to_contain_text("yours")
