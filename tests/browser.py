@@ -160,7 +160,8 @@ def run_all(page, seconds: int = 480) -> None:
         pytest.fail("Jupyter runs no cell")
     done = f"() => {PROMPTS}.every(prompt => !prompt.innerText.includes('*'))"
     page.wait_for_function(done, timeout=1000 * seconds)
-    page.wait_for_timeout(1000)  # widgets arrive after the last number
+    page.wait_for_timeout(3000)  # widgets come after the last number, and a slow page's stars late
+    page.wait_for_function(done, timeout=1000 * seconds)
 
 
 def errors(page) -> list[str]:

@@ -193,7 +193,7 @@ def test_damaged_files_are_named(server, cache, monkeypatch, tmp_path):
     assert server.requests == [] and (cache / server.name).exists()  # a learner's file
     monkeypatch.setattr(weights, "DATA", tmp_path)
     path = tmp_path / "weights" / "resnet18-course.safetensors"
-    with pytest.raises(OSError, match=path.name):
+    with pytest.raises(WeightsError, match=f"{path.name}.*fetch it again"):
         load_weights()
     path.parent.mkdir()
     path.write_bytes(bytes(1000))
