@@ -484,11 +484,8 @@ class SearchBox(Box):
         for kind, name in COLUMNS.items():
             rows = []
             for rank, match in enumerate(self.found.get(kind, ())[: self.k], 1):
-                cosine, note = (
-                    match.best.cosine,
-                    match.short.removesuffix(f" {match.best.cosine:.2f}"),
-                )
-                rows.append(Row(match.item, match.item, rank, cosine, match.best.percentile, note))
+                hop, item = match.best, match.item
+                rows.append(Row(item, item, rank, hop.cosine, hop.percentile, match.short))
             columns.append((name, rows, "" if rows else "nothing found"))
         return columns
 

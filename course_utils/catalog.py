@@ -109,16 +109,15 @@ class Catalog:
             raise ValueError(f"kind is {kind!r}; it may be {', '.join(FORMATS)}.")
         folder, items, left = Path(folder).expanduser(), [], Counter()
         for path in sorted(folder.rglob("*"), key=lambda path: (path.parent.parts, path.name)):
-            closed = path.is_dir() and not os.access(path, os.R_OK | os.X_OK)
-            system = any(map(SYSTEM.match, path.relative_to(folder).parts))
-            if system or (path.is_dir() and not closed):
+            if any(map(SYSTEM.match, path.relative_to(folder).parts)):
                 continue
-            if (found := "closed folder" if closed else _taken_for(path)) != kind:
+            if (found := _taken_for(path)) != kind:
                 left[WORDS.get(found, found)] += 1
                 continue
             label = "unlabelled" if path.parent == folder else displayable(path.parent.name)
             words = {"caption": displayable(path.stem), "alt": displayable(path.name)}
             items.append(Item(path, kind, label, source=str(path), **words))
+        del left["folder"]  # what is in it has been counted
         said = ", ".join(f"{n} {word}{'s' * (n > 1)}" for word, n in sorted(left.items()))
         for name, (_, _, package, suffixes, _) in ADDED.items():
             if any(f"{suffix} file" in left for suffix in suffixes.split()):
@@ -168,11 +167,12 @@ class Catalog:
         """
         path, places = Path(name), {}
         own = os.path.isfile(path) and item_id(path)  # noqa: PTH113 (takes what is no path, too)
+        folders = path.parent.parts
         for position, item in enumerate(self.items):
-            names, folders = (item.name, item.path.name, item.path.stem), path.parent.parts
-            same = path.name in names and item.path.parts[-len(folders) - 1 : -1] == folders
-            if item_id(item.path) == own if own else same:
-                places.setdefault(item.path, position)
+            if path.name in (item.name, item.path.name, item.path.stem):  # else no disk is asked
+                same = item.path.parts[-len(folders) - 1 : -1] == folders
+                if item_id(item.path) == own if own else same:
+                    places.setdefault(item.path, position)
         if len(places) != 1:
             found = f"{len(places)} items are" if places else "No item is"
             raise KeyError(f"{found} named {str(name)!r}; give the name of one, with its folder.")
@@ -212,7 +212,9 @@ class Catalog:
 
 
 def _taken_for(path: Path) -> str:
-    """Return what a folder's file is taken for: a kind, or what it is called by its suffix."""
+    """Return what lies in a folder is taken for: a kind, or what it is called by its suffix."""
+    if path.is_dir():
+        return "folder" if os.access(path, os.R_OK | os.X_OK) else "closed folder"
     suffix = path.suffix.lower()
     if suffix in (".gif", ".png", ".apng") and moves(path):
         return "video"

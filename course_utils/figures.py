@@ -74,6 +74,11 @@ def label_color(label: str) -> str:
     return LABEL_COLORS.get(label, GREY)
 
 
+def data_url(mime: str, content: bytes) -> str:
+    """Return an address that holds a file's content, so that HTML needs no file beside it."""
+    return f"data:{mime};base64,{base64.b64encode(content).decode()}"
+
+
 class Figure:
     """A finished figure with its description in words.
 
@@ -102,7 +107,7 @@ class Figure:
 
     def html(self) -> str:
         """Return the figure as HTML."""
-        source = f"data:{self.mime};base64,{base64.b64encode(self.data).decode()}"
+        source = data_url(self.mime, self.data)
         return f'<img src="{source}" alt="{html.escape(self.alt)}" style="max-width:100%">'
 
     def _repr_mimebundle_(self, include=None, exclude=None):

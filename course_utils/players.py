@@ -5,7 +5,6 @@ A player is only shown where somebody can press play; elsewhere small pictures s
 
 from __future__ import annotations
 
-import base64
 import html
 import io
 from collections import OrderedDict
@@ -18,7 +17,7 @@ from PIL import Image
 
 from course_utils import media
 from course_utils.catalog import Item
-from course_utils.figures import Figure, grid
+from course_utils.figures import Figure, data_url, grid
 from course_utils.media import SAMPLE_RATE, MediaError, check_file, jpeg_bytes, read_frames
 from course_utils.session import is_live
 
@@ -87,10 +86,6 @@ def moments(path: Path, count: int) -> np.ndarray:
     return read_frames(path, rate=count / seconds, start=seconds / count / 2, count=count)
 
 
-def _data(mime: str, content: bytes) -> str:
-    return f"data:{mime};base64,{base64.b64encode(content).decode()}"
-
-
 def audio_tag(sound: str | Path | np.ndarray, name: str) -> str:
     """Return a browser's own player of a file or a 16 kHz waveform (n,), `name` read out, as HTML.
 
@@ -108,7 +103,7 @@ def audio_tag(sound: str | Path | np.ndarray, name: str) -> str:
         frame.sample_rate = SAMPLE_RATE
         flac.mux([*stream.encode(frame), *stream.encode(None)])
     look = f'controls preload="auto" style="max-width:100%" aria-label="{html.escape(name)}"'
-    return f'<audio {look} src="{_data("audio/flac", file.getvalue())}"></audio>'
+    return f'<audio {look} src="{data_url("audio/flac", file.getvalue())}"></audio>'
 
 
 def video_tag(path: str | Path, name: str, alt: str = "") -> str:
@@ -132,7 +127,10 @@ def video_tag(path: str | Path, name: str, alt: str = "") -> str:
     is_there = poster.is_file()
     frame = media.read_image(poster) if is_there else Image.fromarray(moments(path, 1)[0])
     look = 'controls loop muted playsinline preload="metadata"'
-    poster, source = _data("image/jpeg", jpeg_bytes(frame, 320)), _data(mime, path.read_bytes())
+    poster, source = (
+        data_url("image/jpeg", jpeg_bytes(frame, 320)),
+        data_url(mime, path.read_bytes()),
+    )
     return f'<video {look} aria-label="{label}" poster="{poster}" src="{source}"></video>'
 
 
@@ -140,7 +138,7 @@ def _moving(frames: Sequence[Image.Image], milliseconds: int) -> str:
     """Return frames as an animated WebP that loops for ever."""
     file, more = io.BytesIO(), {"append_images": frames[1:], "duration": milliseconds, "loop": 0}
     frames[0].save(file, "WEBP", save_all=True, quality=60, **more)
-    return _data("image/webp", file.getvalue())
+    return data_url("image/webp", file.getvalue())
 
 
 def media_html(item: Item) -> str:
@@ -151,7 +149,7 @@ def media_html(item: Item) -> str:
     try:
         if item.kind == "video":
             return _once(item.path, video_tag, item.title, item.alt)
-        source = _data("image/jpeg", thumbnail(item.path, item.kind))
+        source = data_url("image/jpeg", thumbnail(item.path, item.kind))
         style = "cg-sound" if item.kind == "audio" else "cg-picture"
         shown = f'<img class="{style}" src="{source}" alt="{html.escape(item.alt or item.name)}">'
         return shown + (_once(item.path, audio_tag, item.title) if item.kind == "audio" else "")
@@ -226,7 +224,7 @@ class Animation(Figure):
 
     def html(self) -> str:
         """Return the moving picture as HTML; who has asked for no motion sees its ends."""
-        still, moving = _data(self.mime, self.data), _moving(self.pages, self.milliseconds)
+        still, moving = data_url(self.mime, self.data), _moving(self.pages, self.milliseconds)
         return (
             f'<picture><source media="(prefers-reduced-motion: reduce)" srcset="{still}"><img '
             f'src="{moving}" style="max-width:100%" alt="{html.escape(self.alt)}"></picture>'

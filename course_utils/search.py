@@ -99,18 +99,10 @@ def top_k(query: np.ndarray, vectors: np.ndarray, k: int = 5) -> tuple[np.ndarra
             "encode([path])[0], and a list of vectors."
         )
     scores = cosine_similarity(query, vectors)
-    best = best_first(scores, k)
-    return best, scores[best]
-
-
-def best_first(scores: np.ndarray, k: int) -> np.ndarray:
-    """Return the positions of the k highest scores, shape (n,), best first; equals in order.
-
-    Sorting everything takes long: find the k-th score, and sort only what reaches it.
-    """
-    last = min(k, len(scores)) - 1
+    last = min(k, len(scores)) - 1  # to sort everything takes long: only what reaches the k-th
     reach = np.flatnonzero(scores >= -np.partition(-scores, last)[last])
-    return reach[np.argsort(-scores[reach], kind="stable")][:k]
+    best = reach[np.argsort(-scores[reach], kind="stable")][:k]
+    return best, scores[best]
 
 
 def rocchio(

@@ -131,17 +131,17 @@ class Store(AbstractContextManager):
 
     def count(self, space: str, label=None, kind=None) -> int:
         """Return how many vectors a space has, with this label and of this kind."""
-        there = space in self.spaces()
+        there = self._passport(space)
         return self._count(space, {"label": label, "kind": kind}) if there else 0
 
     def delete(self, space: str, ids: Sequence[str]) -> None:
         """Remove vectors by a list of their ids; ids that are not there do no harm."""
-        if space in self.spaces():
+        if self._passport(space):
             self._delete(space, ids)
 
     def drop(self, space: str) -> None:
         """Remove a space with all its vectors and its passport, if it is there."""
-        if space in self.spaces():
+        if self._passport(space):
             self._drop(space)
 
     def close(self) -> None:
@@ -152,7 +152,7 @@ class Store(AbstractContextManager):
 
     def _there(self, encoder) -> bool:
         """Return whether the encoder's space is there, after comparing the passports."""
-        mine, there = Passport.of(encoder), self.spaces().get(encoder.space)
+        mine, there = Passport.of(encoder), self._passport(encoder.space)
         if there not in (None, mine):
             raise StoreError(
                 f"The space {mine.space!r} holds vectors of {there}, which cannot be compared with "
@@ -172,6 +172,9 @@ class MemoryStore(Store):
     def spaces(self) -> dict[str, Passport]:
         """Return the spaces that there are, with their passports."""
         return dict(self._passports)
+
+    def _passport(self, space):
+        return self._passports.get(space)
 
     def _create(self, passport):
         self._passports[passport.space], self._rows[passport.space] = passport, {}
@@ -246,17 +249,19 @@ class VectorStore(Store):
 
     def spaces(self) -> dict[str, Passport]:
         """Return the spaces that there are, with their passports."""
-        found = {}
-        for name in self._call("list_collections"):
-            prefix, _, space = name.rpartition("_")
-            if prefix == self.prefix:
-                self._call("load_collection", name)  # a collection is searched in memory
-                about = self._call("describe_collection", name)
-                # Milvus Lite forgets descriptions and old servers properties: it is written twice.
-                text = about.get("properties", {}).get("passport") or about["description"]
-                with self._in_words():
-                    found[space] = Passport(**json.loads(text))
-        return found
+        parts = (name.rpartition("_") for name in self._call("list_collections"))
+        return {x: self._passport(x) for prefix, _, x in parts if prefix == self.prefix}
+
+    def _passport(self, space):
+        name = self._name(space)
+        if not self._call("has_collection", name):
+            return None
+        self._call("load_collection", name)  # a collection is searched in memory
+        about = self._call("describe_collection", name)
+        # Milvus Lite forgets descriptions and old servers properties: it is written twice.
+        text = about.get("properties", {}).get("passport") or about["description"]
+        with self._in_words():
+            return Passport(**json.loads(text))
 
     def _create(self, passport):
         from pymilvus import DataType, MilvusClient

@@ -92,7 +92,7 @@ class Match:
     def short(self) -> str:
         """The best path in a few words."""
         via = f"via {self.paths[0][0].item.name}: " if len(self.paths[0]) > 1 else ""
-        return f"{via}{ALIKE[self.best.space]} {self.best.cosine:.2f}"
+        return via + ALIKE[self.best.space]
 
 
 def _by_item(paths: Iterable[Hops]) -> dict[str, list[Hops]]:

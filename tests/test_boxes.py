@@ -52,7 +52,7 @@ class Search:
         found = {"image": [], "video": [], "audio": []}
         for i, other in enumerate(x for x in self.items.values() if x != item):
             hop = SimpleNamespace(cosine=0.95 - 0.05 * i, percentile=100 - 0.3 * i)
-            match = SimpleNamespace(item=other, best=hop, short=f"looks alike {hop.cosine:.2f}")
+            match = SimpleNamespace(item=other, best=hop, short="looks alike")
             found[other.kind].append(match)
         return found
 
