@@ -227,7 +227,7 @@ class VideoEncoder(NetworkEncoder):
         self.resize = [round(side * size / steps.crop_size[0]) for side in steps.resize_size]
         self.weights = weights or load_weights("r3d_18")
         sampling = (FRAME_RATE, FRAMES, MOST_CLIPS, SECONDS_A_CLIP, size)
-        self._load("r3d_18", device, 1, sampling)  # two at once gain little and need 50 MB more
+        self._load("r3d_18", device, 2 if size <= 112 else 1, sampling)  # memory grows with both
 
     def feature_map(self, path: str | Path) -> np.ndarray:
         """Return what the network has of a file just before averaging.
