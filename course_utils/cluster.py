@@ -70,22 +70,26 @@ def encode_on_cluster(
     size = min(BATCH, -(-len(paths) // workers))
     for name in ("RAY_USAGE_STATS_ENABLED", "RAY_ENABLE_UV_RUN_RUNTIME_ENV"):
         os.environ.setdefault(name, "0")  # nobody is told; workers run in this very Python
-    settings = {name: value for name, value in os.environ.items() if name.startswith("COURSE_")}
-    settings["PYTHONPATH"] = f"{ROOT}{os.pathsep}${{PYTHONPATH}}"
+    if str(ROOT) not in (known := os.environ.get("PYTHONPATH", "")):  # where workers find this
+        os.environ["PYTHONPATH"] = f"{ROOT}{os.pathsep}{known}".rstrip(os.pathsep)
     files = [str(Path(path).absolute()) for path in paths]
     batches = [files[start : start + size] for start in range(0, len(files), size)]
     try:
         import ray
         from ray.util import ActorPool
 
+        address, options = os.environ.get("RAY_ADDRESS"), {"num_cpus": 1}
+        if address or ray.is_initialized():  # what is started here has this environment
+            env = {name: value for name, value in os.environ.items() if name.startswith("COURSE_")}
+            env["PYTHONPATH"] = f"{ROOT}{os.pathsep}${{PYTHONPATH}}"
+            options["runtime_env"] = {"env_vars": env}
         if mine := not ray.is_initialized():
-            address = os.environ.get("RAY_ADDRESS")
             if address and ":" in address:  # else Ray itself would try for minutes
                 host, _, port = address.removeprefix("ray://").rpartition(":")
                 socket.create_connection((host, int(port)), timeout=5).close()
             here = {} if address else {"num_cpus": workers, "include_dashboard": False}
             ray.init(address or "local", logging_level="ERROR", log_to_driver=False, **here)
-        worker = ray.remote(num_cpus=1, runtime_env={"env_vars": settings})(_Worker)
+        worker = ray.remote(**options)(_Worker)
         pool = ActorPool([worker.remote(make_encoder) for _ in range(min(workers, len(batches)))])
         done = list(pool.map(lambda actor, batch: actor.encode.remote(batch), batches))
     except Exception as error:  # of many kinds, and pages long

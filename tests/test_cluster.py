@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from course_utils.cluster import ClusterError, encode_on_cluster
+from course_utils.cluster import ROOT, ClusterError, encode_on_cluster
 from course_utils.media import MediaError
 from course_utils.session import DATA
 
@@ -42,8 +42,10 @@ def ray():
 def test_no_cluster_at_the_address_and_no_ray(monkeypatch):
     pytest.importorskip("ray", reason="no Ray: it needs `--extra cluster`")
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
+    monkeypatch.setenv("PYTHONPATH", "elsewhere")
     with pytest.raises(ClusterError, match=r"ConnectionRefusedError.* unset RAY_ADDRESS"):
         encode_on_cluster(PICTURES[:2], dict)
+    assert os.environ["PYTHONPATH"] == os.pathsep.join([str(ROOT), "elsewhere"])  # workers see it
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ClusterError, match="uv sync --extra cluster"):
         encode_on_cluster(PICTURES[:2], dict)
