@@ -116,9 +116,8 @@ class Box(_Shown):
             lines += ["rank  cosine  item"] if rows else []
             for row in rows:
                 name = f"{SIGNS[row.right][0]} {_named(row.item)}".lstrip()
-                lines.append(
-                    f"{row.rank:4}  {row.cosine:6.2f}  {', '.join([name, *row.remarks()])}"
-                )
+                words = ", ".join([name, *row.remarks()])
+                lines.append(f"{row.rank:4}  {row.cosine:6.2f}  {words}")
         return "\n".join(lines)
 
     __repr__ = text

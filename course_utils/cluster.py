@@ -80,9 +80,8 @@ def encode_on_cluster(
 
         address, options = os.environ.get("RAY_ADDRESS"), {"num_cpus": 1}
         if address or ray.is_initialized():  # what is started here has this environment
-            env = {name: value for name, value in os.environ.items() if name.startswith("COURSE_")}
-            env["PYTHONPATH"] = f"{ROOT}{os.pathsep}${{PYTHONPATH}}"
-            options["runtime_env"] = {"env_vars": env}
+            sent = {x: y for x, y in os.environ.items() if x.startswith(("COURSE_", "PYTHONPATH"))}
+            options["runtime_env"] = {"env_vars": sent}
         if mine := not ray.is_initialized():
             if address and ":" in address:  # else Ray itself would try for minutes
                 host, _, port = address.removeprefix("ray://").rpartition(":")

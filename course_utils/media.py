@@ -210,9 +210,7 @@ def read_image(path: str | Path, *, draft_side: int | None = None) -> Image.Imag
             return _to_rgb(picture, deep)
     except MediaError:
         raise
-    except (
-        Exception
-    ) as error:  # decoders raise OSError, SyntaxError, MemoryError, struct.error, ...
+    except Exception as error:  # decoders raise OSError, SyntaxError, struct.error, ...
         raise MediaError(path, f"is not a picture that can be read here ({error})") from None
 
 

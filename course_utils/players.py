@@ -127,10 +127,8 @@ def video_tag(path: str | Path, name: str, alt: str = "") -> str:
     is_there = poster.is_file()
     frame = media.read_image(poster) if is_there else Image.fromarray(moments(path, 1)[0])
     look = 'controls loop muted playsinline preload="metadata"'
-    poster, source = (
-        data_url("image/jpeg", jpeg_bytes(frame, 320)),
-        data_url(mime, path.read_bytes()),
-    )
+    poster = data_url("image/jpeg", jpeg_bytes(frame, 320))
+    source = data_url(mime, path.read_bytes())
     return f'<video {look} aria-label="{label}" poster="{poster}" src="{source}"></video>'
 
 

@@ -1,6 +1,18 @@
 """What many tests need, made once."""
 
+import os
+
 import pytest
+
+# Two files are tested at a time: threads that wait for each other leave the processor to others.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Print what tests have measured."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            terminalreporter.write_line(f"{name}: {value}")
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,10 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 from browser import ROOT, errors, needs_chromium, opened, serving
 from test_notebooks import each_notebook
@@ -43,16 +45,13 @@ class Memory(threading.Thread):
 
     def run(self):
         while not self.over.wait(0.25):
-            for process in Path("/proc").glob("[0-9]*"):
-                try:
-                    if b"ipykernel" not in (process / "cmdline").read_bytes():
-                        continue
-                    lines = (process / "status").read_text().splitlines()
-                except OSError:  # it has just ended
-                    continue
-                facts = dict(line.split(":", 1) for line in lines)
-                resident, own = (int(facts[x].split()[0]) / 1e6 for x in ("VmHWM", "RssAnon"))
-                self.resident, self.own = max(self.resident, resident), max(self.own, own)
+            for process in psutil.Process().children(recursive=True):
+                with suppress(psutil.Error, OSError):  # it has just ended
+                    if any("ipykernel" in word for word in process.cmdline()):
+                        status = Path(f"/proc/{process.pid}/status").read_text()
+                        facts = dict(line.split(":", 1) for line in status.splitlines())
+                        found = (int(facts[x].split()[0]) / 1e6 for x in ("VmHWM", "RssAnon"))
+                        self.resident, self.own = map(max, (self.resident, self.own), found)
 
 
 @pytest.fixture
@@ -65,7 +64,7 @@ def memory():
 
 
 @each_notebook
-def test_a_newcomer_without_internet_runs_it(path, tmp_path, memory, capsys):
+def test_a_newcomer_without_internet_runs_it(path, tmp_path, memory, record_property):
     from playwright.sync_api import expect
 
     (tmp_path / "sitecustomize.py").write_text(CUT)
@@ -89,9 +88,8 @@ def test_a_newcomer_without_internet_runs_it(path, tmp_path, memory, capsys):
         before = asked.inner_text()
         box.locator(".cg-card:not(.cg-query):visible .cg-label").first.click(force=True)
         expect(asked).not_to_have_text(before, timeout=30_000)
-    with capsys.disabled():
-        print(f"\n{path.name}: {seconds:.0f} s in JupyterLab; kernel at most", end=" ")
-        print(f"{memory.resident:.2f} GB resident, {memory.own:.2f} GB its own")
+    held = f"{memory.resident:.2f} GB resident, {memory.own:.2f} GB its own"
+    record_property(path.name, f"{seconds:.0f} s in JupyterLab; kernel at most {held}")
     # Binder stops a session at 2 GB. Notebook 2 holds several networks, one of them at 224 pixels.
     most, most_own = (1.9, 1.4 if path.name.startswith("02") else 1.15)
     assert memory.resident < most and memory.own < most_own

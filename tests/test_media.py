@@ -126,6 +126,7 @@ def song(path, codec="aac", form=None, cover=False, wave=None):
 JPEGS = {"codec": "mjpeg", "pixels": "yuvj420p"}
 IMAGES = "jpeg png webp gif bmp tiff ppm mpo dib".split()
 IMAGES += [x for x, y in (("avif", "avif"), ("jpeg2000", "jpg_2000")) if features.check(y)]
+STRIP = {"frames": numbered(40)}
 PLAIN = dict.fromkeys(("a.mp4", "a.mkv", "a.mov", "a.3gp"), {})
 CODECS = {"avi": "mpeg4", "flv": "flv1", "webm": "libvpx-vp9"}
 FILMS = PLAIN | {f"a.{x}": {"codec": codec} for x, codec in CODECS.items()}
@@ -143,10 +144,7 @@ SONGS |= {"a.wma": {"codec": "wmav2", "form": "asf"}, "a.mp2": {"codec": "mp2"}}
 GOOD = {  # name: (kind, how it is made, with which options)
     **{f"a.{form}": ("image", picture, {"form": form.upper()}) for form in IMAGES},
     **{f"move.{form}": ("video", moving, {"form": form.upper()}) for form in ("gif", "png")},
-    **{
-        name: ("video", write, {"frames": numbered(40)} | options)
-        for name, options in FILMS.items()
-    },
+    **{name: ("video", write, STRIP | options) for name, options in FILMS.items()},
     **{name: ("audio", sound, options) for name, options in SOUNDS.items()},
     **{name: ("audio", song, options) for name, options in SONGS.items()},
 }
@@ -336,14 +334,7 @@ DASH = (
 SDP = "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nm=video 40000 RTP/AVP 96\na=rtpmap:96 H264/90000\n"
 HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nOTHER\n#EXT-X-ENDLIST\n"
 CONCAT = "ffconcat version 1.0\nfile OTHER\n"
-LISTS = [
-    DASH,
-    SDP,
-    HLS,
-    "[playlist]\nFile1=OTHER\n",
-    CONCAT,
-    "ffconcat version 1.0\nfile file:OTHER",
-]
+LISTS = [DASH, SDP, HLS, CONCAT, "[playlist]\nFile1=OTHER\n", CONCAT.replace("O", "file:O")]
 
 
 @each("suffix", [".mp4", ".m3u8", ".ffconcat", ".wav", ".jpg", ""])
@@ -388,12 +379,8 @@ def png_by_hand(path: Path, width: int, height: int, depth: int, color: int, row
     packed = b"".join(packer.compress(b"\0" + row) for row in rows) + packer.flush()
     header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
     written = b"\x89PNG\r\n\x1a\n"
-    for kind, data in (
-        (b"IHDR", header),
-        (b"tEXt", b"x\0" + text),
-        (b"IDAT", packed),
-        (b"IEND", b""),
-    ):
+    chunks = {b"IHDR": header, b"tEXt": b"x\0" + text, b"IDAT": packed, b"IEND": b""}
+    for kind, data in chunks.items():
         check = struct.pack(">I", zlib.crc32(kind + data))
         written += struct.pack(">I", len(data)) + kind + data + check
     path.write_bytes(written)

@@ -70,13 +70,13 @@ def parts(cells) -> dict[str, int]:
 )
 def test_nbval_tells_right_from_wrong(name, said):
     planted = ROOT / "tests" / "planted" / f"{name}.ipynb"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(planted)]
+    command = [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", str(planted)]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert (result.returncode == 0) == (name == "right") and said in result.stdout
 
 
 def test_every_notebook_is_collected_by_the_test_command():
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q"]
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-n0"]
     collected = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout
     assert len(NOTEBOOKS) == 4
     assert all(f"notebooks/{path.name}::" in collected for path in NOTEBOOKS)
