@@ -510,9 +510,8 @@ class Explore(_Shown):
         for name, control in controls.items():
             slides = isinstance(control, tuple) and len(control) == 4
             if not (slides or (control and isinstance(control, list))):
-                raise ValueError(
-                    f"{name}: give a list or (low, high, step, start), not {control!r}."
-                )
+                said = f"{name}: give a list or (low, high, step, start), not {control!r}."
+                raise ValueError(said)
         self.draw, self.controls = draw, controls
         self.values = {name: x[3] if isinstance(x, tuple) else x[0] for name, x in controls.items()}
         self.result = draw(**self.values)

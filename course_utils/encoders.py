@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ FRAME_RATE = 15  # frames a second, and
 FRAMES = 16  # frames a clip: how the official weights were trained; 1.07 seconds
 MOST_CLIPS = 5  # of one video
 SECONDS_A_CLIP = 4.0  # of video, for which one clip is taken
+_in_use = WeakValueDictionary()  # (name, weights, device): network; it is shared
 
 
 class NetworkEncoder(Encoder):
@@ -45,8 +47,11 @@ class NetworkEncoder(Encoder):
         # Convolutions are fastest with colours last in memory, an order that Apple's MPS lacks.
         order = torch.channels_last_3d if self.space == "video" else torch.channels_last
         self.order = torch.contiguous_format if self.device.type == "mps" else order
-        model = _flattened(build(network, self.weights))
-        self.network = _fused(model.to(self.device, torch.float32, memory_format=self.order))
+        key = network, self.weights.sha256, self.device
+        if (model := _in_use.get(key)) is None:
+            model = _flattened(build(network, self.weights))
+            model = _fused(model.to(self.device, torch.float32, memory_format=self.order))
+        self.network = _in_use[key] = model
         steps = self.preprocessing  # its numbers, not how torchvision happens to print them
         identity = (
             *(self.name, self.weights.sha256, READING, *settings, steps.interpolation.name),
@@ -170,9 +175,8 @@ class ImageEncoder(NetworkEncoder):
             picture = read_image(picture, draft_side=self.draft_side)
         size, how = self.preprocessing.resize_size, self.preprocessing.interpolation
         picture = functional.resize(picture, size, interpolation=how)
-        return functional.pil_to_tensor(
-            functional.center_crop(picture, self.preprocessing.crop_size)
-        )
+        picture = functional.center_crop(picture, self.preprocessing.crop_size)
+        return functional.pil_to_tensor(picture)
 
     def _read(self, path: str | Path) -> torch.Tensor:
         return self.prepare(path)[None]

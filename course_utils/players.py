@@ -167,10 +167,8 @@ class Players:
         Raises:
             ValueError: there is nothing to play, or not a title for each.
         """
-        self.items = [
-            x if isinstance(x, (Item, np.ndarray)) else Item(Path(x), media.kind_of(x))
-            for x in sounds
-        ]
+        kept = Item, np.ndarray
+        self.items = [x if isinstance(x, kept) else Item(Path(x), media.kind_of(x)) for x in sounds]
         self.titles = list(titles) or [getattr(item, "title", "a sound") for item in self.items]
         if not self.items or len(self.items) != len(self.titles):
             raise ValueError("Give at least one film or sound, and a title for each.")

@@ -135,9 +135,8 @@ def _checked(network: str, path: Path, note: str) -> Weights:
     except OSError as error:
         raise _refused(path, f"it cannot be read ({error.strerror})") from None
     if not sha256.startswith(wanted):
-        raise _refused(
-            path, f"its SHA-256 is not {wanted[:8]}..., so it is damaged or another file"
-        )
+        why = f"its SHA-256 is not {wanted[:8]}..., so it is damaged or another file"
+        raise _refused(path, why)
     return Weights(path, sha256, note)
 
 
