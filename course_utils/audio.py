@@ -121,10 +121,8 @@ def pitch_track(waveform: np.ndarray) -> np.ndarray:
     frames = padded.unfold(0, WINDOW, HOP)
     frames = (frames - frames.mean(dim=1, keepdim=True)) * taper
     longest = SAMPLE_RATE // PITCH_LOW + 2
-    alike, alike_taper = (
-        torch.fft.irfft(torch.fft.rfft(x, 2 * WINDOW).abs().square())[..., :longest]
-        for x in (frames, taper)
-    )
+    power = (torch.fft.rfft(x, 2 * WINDOW).abs().square() for x in (frames, taper))
+    alike, alike_taper = (torch.fft.irfft(x)[..., :longest] for x in power)
     energy = alike[:, :1]
     alike = alike / energy.clamp(min=1e-12) * (alike_taper[0] / alike_taper)
     first = SAMPLE_RATE // PITCH_HIGH

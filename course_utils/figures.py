@@ -328,9 +328,8 @@ def heat_maps(
         said.append(f"{title}: most from {where} of {' x '.join(map(str, parts.shape[1:]))}")
     alt = f"{'Films' if films else 'Pictures'} and heat maps of what each place contributes"
     alt = f"{alt} to a cosine of {cosine:.2f}. {'; '.join(said)}."
-    return grid(
-        tiles, lines, alt, 4, 2.3, f"Contributions, {low:.3f} (dark) to {high:.3f} (bright)"
-    )
+    head = f"Contributions, {low:.3f} (dark) to {high:.3f} (bright)"
+    return grid(tiles, lines, alt, 4, 2.3, head)
 
 
 @drawing

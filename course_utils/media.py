@@ -106,7 +106,9 @@ def displayable(name: str | Path) -> str:
     Bytes that are no text become a question mark in a diamond, control characters a space; marks
     that would turn the direction of text are left out. HTML in it stays: who shows it escapes it.
     """
-    text = re.sub("[\ud800-\udfff]", "\ufffd", str(name))
+    if (text := str(name)).isprintable():  # nearly all are
+        return text
+    text = re.sub("[\ud800-\udfff]", "\ufffd", text)
     text = re.sub("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]", "", text)
     return "".join(" " if unicodedata.category(x) in ("Cc", "Zl", "Zp") else x for x in text)
 
