@@ -273,11 +273,12 @@ def test_the_offline_checkpoint(monkeypatch, network):
     assert len(build(network, found).state_dict()) >= len(old)
 
 
-def test_the_offline_video_checkpoint_begins_as_the_picture_network(monkeypatch):
+def test_the_offline_video_checkpoint_began_as_a_picture_network(monkeypatch):
     monkeypatch.setenv("COURSE_WEIGHTS", "offline")
     found = load_weights("r3d_18")
     image, video, kept = load_weights().state, found.state, load_file(found.path)
-    assert torch.equal(video["stem.0.weight"][:, :, 1], image["conv1.weight"])
+    pair = video["stem.0.weight"][:, :, 1], image["conv1.weight"]  # which has learned more since
+    assert torch.cosine_similarity(*(x.float().ravel() for x in pair), dim=0) > 0.9
     assert video["layer3.0.conv1.0.weight"][:, :, 0].any()  # three frames deep
     flat = "layer4.0.conv1.0.weight"  # kept one frame deep: zeros before and behind it
     assert kept[flat].shape == (512, 256, 1, 3, 3) and video[flat].shape == (512, 256, 3, 3, 3)
