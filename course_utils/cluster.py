@@ -70,8 +70,8 @@ def encode_on_cluster(
     size = min(BATCH, -(-len(paths) // workers))
     for name in ("RAY_USAGE_STATS_ENABLED", "RAY_ENABLE_UV_RUN_RUNTIME_ENV"):
         os.environ.setdefault(name, "0")  # nobody is told; workers run in this very Python
-    if str(ROOT) not in (known := os.environ.get("PYTHONPATH", "")):  # where workers find this
-        os.environ["PYTHONPATH"] = f"{ROOT}{os.pathsep}{known}".rstrip(os.pathsep)
+    known = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([str(ROOT), *known]))
     files = [str(Path(path).absolute()) for path in paths]
     batches = [files[start : start + size] for start in range(0, len(files), size)]
     try:
@@ -80,7 +80,8 @@ def encode_on_cluster(
 
         address, options = os.environ.get("RAY_ADDRESS"), {"num_cpus": 1}
         if address or ray.is_initialized():  # what is started here has this environment
-            sent = {x: y for x, y in os.environ.items() if x.startswith(("COURSE_", "PYTHONPATH"))}
+            sent = {x: y for x, y in os.environ.items() if x.startswith("COURSE_")}
+            sent["PYTHONPATH"] = f"{ROOT}{os.pathsep}${{PYTHONPATH}}"  # before what is set there
             options["runtime_env"] = {"env_vars": sent}
         if mine := not ray.is_initialized():
             if address and ":" in address:  # else Ray itself would try for minutes

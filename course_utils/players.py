@@ -124,8 +124,7 @@ def video_tag(path: str | Path, name: str, alt: str = "") -> str:
             frame.thumbnail((240, 240))
         return f'<img class="cg-film" alt="{label}" src="{_moving(frames, 125)}">'
     poster = path.parent / "posters" / f"{path.stem}.jpg"  # a frame that was chosen by hand
-    is_there = poster.is_file()
-    frame = media.read_image(poster) if is_there else Image.fromarray(moments(path, 1)[0])
+    frame = media.read_image(poster) if poster.is_file() else Image.fromarray(moments(path, 1)[0])
     look = 'controls loop muted playsinline preload="metadata"'
     poster = data_url("image/jpeg", jpeg_bytes(frame, 320))
     source = data_url(mime, path.read_bytes())

@@ -104,6 +104,13 @@ def clicks(name: str, act) -> None:
     )
 
 
+def drawn(catalog: Catalog, vectors: np.ndarray) -> Gallery:
+    """Return a gallery whose widgets are made."""
+    box = Gallery(catalog, vectors, 0, k=10)
+    box.widget()
+    return box
+
+
 def at_size(count: int) -> None:
     """Print what each step costs at one size."""
     with tempfile.TemporaryDirectory() as name:
@@ -118,10 +125,8 @@ def at_size(count: int) -> None:
         measured("the same again, remembered", lambda: encoder.encode(catalog))
         wide = unit_length(np.random.default_rng(0).normal(size=(count, 512)).astype(np.float32))
         for shown in (vectors, wide):
-            box = Gallery(catalog, shown, 0, k=10)
             size = f"{shown.shape[1]} numbers"
-            measured(f"Gallery of {size}, drawn", lambda s=shown: Gallery(catalog, s, 0).widget())
-            box.widget()
+            box = measured(f"Gallery of {size}, drawn", lambda s=shown: drawn(catalog, s))
             clicks(f"Gallery of {size}, a click", lambda i, b=box: b._use(i + 1))
         stores(catalog, encoder, vectors, folder)
 
