@@ -31,12 +31,22 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import nn
 from torchvision.models import ResNet18_Weights, resnet18
-from training import follow, learn, load_pictures, normalised, recoloured, save, set_rate
+from training import (
+    drawn_from,
+    folder_and_share,
+    follow,
+    learn,
+    load_pictures,
+    normalised,
+    recoloured,
+    save,
+    set_rate,
+)
 
 STEPS = ResNet18_Weights.IMAGENET1K_V1.transforms()  # how its pictures are normalised
 # Part of the time that is gone: pixels of the student's crops, smallest and largest share of the
 # picture in a crop.
-PLAN = ((0.6, 112, 0.15, 1.0), (0.85, 144, 0.15, 1.0), (1.0, 176, 0.3, 1.0))
+PLAN = ((0.5, 112, 0.15, 1.0), (0.82, 144, 0.15, 1.0), (1.0, 192, 0.3, 1.0))
 TEACHER = 160  # pixels of the teacher's crops, or as many as the student's if those are more
 FINEST = 48  # pixels of a picture that a crop's side has at least: less is only blur
 REMEMBERED = 2048  # pictures of earlier steps, with which those of a step are compared
@@ -110,13 +120,9 @@ def random_crops(pictures: torch.Tensor, side: int, least: float, most: float) -
 def crops_of(folders: list[torch.Tensor], shares: list[float], batch: int, side: int, least: float,
              most: float) -> torch.Tensor:  # fmt: skip
     """Return crops as `random_crops` does, of pictures drawn from several folders by shares."""
-    counts = torch.tensor(shares, dtype=torch.float).multinomial(batch, replacement=True)
     parts = []
-    for pictures, n in zip(folders, counts.bincount(minlength=len(folders)).tolist(), strict=True):
-        if not n:  # none was drawn from this folder
-            continue
-        chosen = pictures[torch.randint(len(pictures), (n,), device=pictures.device)]
-        low = min(most, max(least, (FINEST / pictures.shape[-1]) ** 2))
+    for chosen in drawn_from(folders, shares, batch):
+        low = min(most, max(least, (FINEST / chosen.shape[-1]) ** 2))
         parts.append(random_crops(chosen, side, low, most))
     return torch.cat(parts)
 
@@ -181,7 +187,7 @@ def train(student, teacher, folders, chosen: Namespace) -> tuple[nn.Module, int]
     """
     device, batch = folders[0].device, chosen.batch
     bridge = nn.Linear(512, 1280, device=device)  # from the student's embedding to the teacher's
-    learned = [*student.parameters(), *bridge.parameters()]
+    learned = [p for p in (*student.parameters(), *bridge.parameters()) if p.requires_grad]
     groups = [{"params": [p for p in learned if p.ndim > 1], "weight_decay": 0.02},
               {"params": [p for p in learned if p.ndim < 2], "weight_decay": 0.0}]  # fmt: skip
     optimiser = torch.optim.AdamW(groups, lr=chosen.rate)
@@ -211,7 +217,8 @@ def train(student, teacher, folders, chosen: Namespace) -> tuple[nn.Module, int]
         set_rate(optimiser, chosen.rate, gone, steps, warm=200)
         crops = crops_of(folders, chosen.shares, batch, max(TEACHER, side), least, most)
         small = F.interpolate(crops, size=side, mode="bilinear", antialias=True)
-        student.train()
+        for name, block in student.named_children():
+            block.train(name in chosen.learn)
         with torch.autocast(device.type, torch.bfloat16):
             with torch.no_grad():
                 theirs, wanted = ask_teacher(teacher, crops)
@@ -239,12 +246,6 @@ def train(student, teacher, folders, chosen: Namespace) -> tuple[nn.Module, int]
     return average, crops_seen
 
 
-def folder_and_share(text: str) -> tuple[Path, float]:
-    """Read "folder=2" or "folder", which means 1."""
-    folder, _, share = text.partition("=")
-    return Path(folder), float(share or 1)
-
-
 def main() -> None:
     """Read the command line, train, say how well it went, and write the checkpoint."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -252,6 +253,9 @@ def main() -> None:
                          metavar="FOLDER=SHARE", help="share of the crops")  # fmt: skip
     options.add_argument("--teacher", type=Path, required=True, help="its safetensors file")
     options.add_argument("--start", type=Path, help="a checkpoint to begin with")
+    blocks = [name for name, _ in resnet18().named_children()]
+    options.add_argument("--learn", nargs="+", default=blocks, choices=blocks,
+                         help="the blocks that learn, such as layer4 and fc; else all")  # fmt: skip
     options.add_argument("--state", type=Path, help="written every ten minutes, to go on from")
     options.add_argument("--out", type=Path, default=Path("resnet18.safetensors"))
     options.add_argument("--minutes", type=float, default=25, help="of all runs with this state")
@@ -267,6 +271,8 @@ def main() -> None:
     folders = [load_pictures(name, chosen.side, enlarge=False).to(device) for name in names]
     held = [pictures[::20] for pictures in folders]
     teacher, student = load_teacher(chosen.teacher, device), load_student(chosen.start, device)
+    for name, block in student.named_children():
+        block.requires_grad_(name in chosen.learn)
 
     def report(network, when):
         for name, all_of_it, part in zip(names, folders, held, strict=True):

@@ -1,6 +1,6 @@
 """Train the course's own R3D-18: it learns what moves, and how, from pictures that are set moving.
 
-    python data/make/train_video.py --pictures FOLDER --minutes 45
+    python data/make/train_video.py --pictures FOLDER OTHER=0.5 --minutes 90
 
 No films are needed. Each picture becomes a short clip in which the camera moves, a part of another
 picture crosses the scene, the scene ripples or flows, or nothing moves. The network starts as the
@@ -29,7 +29,17 @@ from safetensors.torch import load_file
 from torch import nn
 from torchvision.models import ResNet18_Weights, resnet18
 from torchvision.models.video import R3D_18_Weights, r3d_18
-from training import follow, learn, load_pictures, normalised, recoloured, save, set_rate
+from training import (
+    drawn_from,
+    folder_and_share,
+    follow,
+    learn,
+    load_pictures,
+    normalised,
+    recoloured,
+    save,
+    set_rate,
+)
 
 from course_utils.weights import inflate, load_weights
 
@@ -48,7 +58,7 @@ HEADINGS = {
     "camera down": (0, -1), "thing up": (0, -1),
 }  # fmt: skip
 # Part of the time that is gone, frames of a clip, height and width of its frames.
-PLAN = ((0.75, 8, 64), (1.0, 16, 80))
+PLAN = ((0.7, 8, 64), (0.9, 16, 80), (1.0, 16, 112))
 DEEP = ("layer2", "layer3")  # blocks whose kernels are three frames deep
 LEARNS = ("layer2", "layer3", "layer4")
 
@@ -236,43 +246,42 @@ def agreement(image, video, heads, pictures: torch.Tensor) -> dict[str, float]:
     }
 
 
-def train(image, video, heads, pictures, minutes: float, batch: int, rate: float, weight: float):
+def train(image, video, heads, folders, chosen: argparse.Namespace):
     """Train the video network for some minutes.
 
     Args:
         image: the picture network, which stays as it is.
         video: the network that learns.
         heads: two layers behind it that learn with it: one names the motion, one says how fast.
-        pictures: uint8 of shape (n, 3, height, width).
-        minutes: how long.
-        batch: how many clips at a time.
-        rate: the learning rate at its highest.
-        weight: what it counts to keep the picture network's embedding.
+        folders: each folder's pictures, uint8 of shape (n, 3, height, width).
+        chosen: the command line.
 
     Returns:
         A network with the moving average of the weights, and how many clips were seen.
     """
-    device = pictures.device
+    device, batch = folders[0].device, chosen.batch
     learned = [p for p in (*video.parameters(), *heads.parameters()) if p.requires_grad]
-    optimiser = torch.optim.AdamW(learned, lr=rate, weight_decay=0.02)
+    optimiser = torch.optim.AdamW(learned, lr=chosen.rate, weight_decay=0.02)
     average = copy.deepcopy(video).eval()
     start, steps, said = time.time(), 0, 0.0
-    while (gone := (time.time() - start) / (60 * minutes)) < 1:
+    while (gone := (time.time() - start) / (60 * chosen.minutes)) < 1:
         frames, side = next(row[1:] for row in PLAN if gone < row[0])
-        set_rate(optimiser, rate, gone, steps, warm=50)
-        chosen = pictures[torch.randint(len(pictures), (batch,), device=device)]
+        set_rate(optimiser, chosen.rate, gone, steps, warm=50)
+        pictures = torch.cat(drawn_from(folders, chosen.shares, batch))
+        pictures = pictures[torch.randperm(batch, device=device)]  # any may cross any other
         kind = torch.randint(len(MOTIONS), (batch,), device=device)
-        clips, speed = make_clips(chosen, kind, frames, 2 * side)
-        theirs = ask_image(image, clips)
+        clips, speed = make_clips(pictures, kind, frames, 2 * side)
         for name, block in video.named_children():
             block.train(name in LEARNS)
-        ours = ask_video(video, clips)
+        with torch.autocast(device.type, torch.bfloat16):
+            theirs, ours = ask_image(image, clips), ask_video(video, clips)
+        theirs, ours = theirs.float(), ours.float()
         named = F.cross_entropy(heads[0](ours), kind)
         pace = F.mse_loss(heads[1](ours)[:, 0], speed)
         keeps = 1 - F.cosine_similarity(ours, theirs).mean()
         wanted = (alike(theirs) + move_alike(kind)) / 2  # half what, half how
         pairs = F.mse_loss(alike(ours), wanted)
-        loss = named + pace + weight * keeps + 5 * pairs
+        loss = named + pace + chosen.keep * keeps + 5 * pairs
         learn(optimiser, loss, learned)
         steps += 1
         follow(average, video, steps, 0.998)
@@ -287,7 +296,8 @@ def train(image, video, heads, pictures, minutes: float, batch: int, rate: float
 def main() -> None:
     """Read the command line, train, say how well it went, and write the checkpoint."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--pictures", type=Path, required=True, help="a folder, searched deeply")
+    options.add_argument("--pictures", type=folder_and_share, nargs="+", required=True,
+                         metavar="FOLDER=SHARE", help="share of the clips")  # fmt: skip
     options.add_argument("--start", type=Path, help="a checkpoint to go on from")
     options.add_argument("--out", type=Path, default=Path("r3d_18.safetensors"))
     options.add_argument("--minutes", type=float, default=45)
@@ -298,17 +308,18 @@ def main() -> None:
     chosen = options.parse_args()
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    batch = chosen.batch or (96 if device.type == "cuda" else 16)
+    chosen.batch = chosen.batch or (96 if device.type == "cuda" else 16)
     torch.manual_seed(0)
-    pictures = load_pictures(chosen.pictures, chosen.side).to(device)
-    held = torch.arange(len(pictures)) % 20 == 0
+    names, chosen.shares = zip(*chosen.pictures, strict=True)
+    folders = [load_pictures(name, chosen.side).to(device) for name in names]
+    held = torch.cat([pictures[::20] for pictures in folders])
     image, video = load_networks(device, chosen.start)
     heads = nn.ModuleList([nn.Linear(512, len(MOTIONS)), nn.Linear(512, 1)]).to(device)
-    print(f"{len(pictures):,} pictures, {held.sum()} of them held out, on {device}: "
-          f"{agreement(image, video, heads, pictures[held])}")  # fmt: skip
-    video, clips = train(image, video, heads, pictures[~held], chosen.minutes, batch, chosen.rate,
-                         chosen.keep)  # fmt: skip
-    print(f"{clips:,} clips later: {agreement(image, video, heads, pictures[held])}")
+    print(f"{sum(map(len, folders)):,} pictures, {len(held)} of them held out, on {device}: "
+          f"{agreement(image, video, heads, held)}", flush=True)  # fmt: skip
+    kept = [pictures[torch.arange(len(pictures)) % 20 > 0] for pictures in folders]
+    video, clips = train(image, video, heads, kept, chosen)
+    print(f"{clips:,} clips later: {agreement(image, video, heads, held)}")
     save(video, chosen.out)
 
 

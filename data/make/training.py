@@ -41,6 +41,20 @@ def load_pictures(folder: Path, side: int, enlarge: bool = True) -> torch.Tensor
     return torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2)
 
 
+def folder_and_share(text: str) -> tuple[Path, float]:
+    """Read "folder=2" or "folder", which means 1."""
+    folder, _, share = text.partition("=")
+    return Path(folder), float(share or 1)
+
+
+def drawn_from(folders: list[torch.Tensor], shares: list[float], count: int) -> list[torch.Tensor]:
+    """Draw `count` pictures from several folders by shares; return those of each that gave any."""
+    counts = torch.tensor(shares, dtype=torch.float).multinomial(count, replacement=True)
+    counts = counts.bincount(minlength=len(folders)).tolist()
+    return [pictures[torch.randint(len(pictures), (n,), device=pictures.device)]
+            for pictures, n in zip(folders, counts, strict=True) if n]  # fmt: skip
+
+
 def draw(low: float, high: float, like: torch.Tensor) -> torch.Tensor:
     """Return a random number for each picture or clip, shaped so that it multiplies them."""
     shape = (len(like),) + (1,) * (like.ndim - 1)
