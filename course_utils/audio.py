@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torchaudio
+from torchaudio.transforms import MelSpectrogram
 
 from course_utils.cache import Encoder, all_tried, path_list
 from course_utils.media import READING, SAMPLE_RATE, MediaError, read_waveform
@@ -66,9 +66,7 @@ RECIPES = {
 
 
 @lru_cache(maxsize=8)
-def mel_transform(
-    window: int = WINDOW, bands: int = BANDS, low: float = LOWEST, high: float = HIGHEST
-) -> torchaudio.transforms.MelSpectrogram:
+def mel_transform(window: int = WINDOW, bands: int = BANDS) -> MelSpectrogram:
     """Return the transform from a waveform (samples,) to mel power (bands, frames), made once.
 
     With these values every mel band has at least one frequency in it. With a window of 400 samples
@@ -77,10 +75,8 @@ def mel_transform(
     Source: https://docs.pytorch.org/audio/stable/generated/torchaudio.transforms.MelSpectrogram.html
     Introduced in notebook 3.
     """
-    hertz = {"f_min": low, "f_max": high}
-    return torchaudio.transforms.MelSpectrogram(
-        SAMPLE_RATE, window, hop_length=HOP, n_mels=bands, pad_mode="constant", **hertz
-    )
+    settings = {"hop_length": HOP, "n_mels": bands, "f_min": LOWEST, "f_max": HIGHEST}
+    return MelSpectrogram(SAMPLE_RATE, window, pad_mode="constant", **settings)
 
 
 def mel_power(waveform: np.ndarray) -> np.ndarray:
@@ -98,12 +94,6 @@ def decibels(power: np.ndarray, floor: float = 1e-10) -> np.ndarray:
     Introduced in notebook 3.
     """
     return 10 * np.log10(np.maximum(power, floor))
-
-
-def audible(power: np.ndarray) -> np.ndarray:
-    """Return which frames are not silent, shape (frames,): those near enough to the loudest."""
-    loudness = power.sum(axis=0)
-    return loudness > loudness.max() * 10 ** (-SILENCE_DB / 10)
 
 
 def pitch_track(waveform: np.ndarray) -> np.ndarray:
@@ -158,11 +148,12 @@ class AudioEncoder(Encoder):
             raise ValueError(f"There is no recipe {recipe!r}; there are: {', '.join(RECIPES)}.")
         self.recipe, self.name = RECIPES[recipe], f"mel spectrogram ({recipe})"
         self.bands = self.recipe.bands * BANDS * (2 if self.recipe.spread else 1)
-        self.dim = self.bands + (3 if self.recipe.pitch else 0)
-        self.weight, self.mean, self.scale = (x(self.dim) for x in (np.ones, np.zeros, np.ones))
-        if self.bands:
-            self.weight[self.bands :] = pitch_weight * math.sqrt(self.bands / 3)
-        self.scale[self.bands :] = PITCH_SPREAD  # replaced, as `mean` is, by `fit`
+        pitch = 3 if self.recipe.pitch else 0
+        self.dim = self.bands + pitch
+        weight = pitch_weight * math.sqrt(self.bands / 3) if self.bands else 1.0
+        self.weight = np.repeat([1.0, weight], [self.bands, pitch])
+        self.mean = np.zeros(self.dim)  # replaced, as `scale` is, by `fit`
+        self.scale = np.repeat([1.0, PITCH_SPREAD], [self.bands, pitch])
 
     @property
     def fingerprint(self) -> str:
@@ -205,13 +196,13 @@ class AudioEncoder(Encoder):
 
         One in which nothing can be compared is a MediaError.
         """
-        return all_tried([self._finish(self.numbers(waveform), "the waveform")])[0]
+        return all_tried([self._finish(self._collapsed(waveform), "the waveform")])[0]
 
     def contributions(self, path: str | Path) -> tuple[np.ndarray, np.ndarray]:
-        """Return what each band of each frame adds to a sound's vector, and the pitch's numbers.
+        """Return what each band of each frame adds to a sound's embedding, and the pitch's numbers.
 
         The first, (64, frames), is zero in silent frames. Its sum over the frames, followed by the
-        second, (3,) or (0,), is the vector before it is made unit length.
+        second, (3,) or (0,), is the embedding.
 
         Raises:
             ValueError: the recipe is not a mean over time, so it cannot be split this way.
@@ -219,15 +210,16 @@ class AudioEncoder(Encoder):
         """
         if self.recipe.spread:
             raise ValueError("A standard deviation is no sum over time; use another recipe.")
-        numbers = all_tried([self._numbers(path)])[0]
+        vector = self._centred(*all_tried([self._numbers(path)]))
+        length = np.linalg.norm(vector)
         power = mel_power(read_waveform(path))
         spectrogram, kept = self._spectrogram(power)
         shown = np.zeros((self.bands, power.shape[1]))
         mean, scale = (x[: self.bands, None] for x in (self.mean, self.scale))
         shown[:, kept] = (spectrogram[: self.bands] - mean) / scale / kept.sum()
-        return shown, self._centred(numbers)[self.bands :]
+        return shown / length, vector[self.bands :] / length
 
-    def numbers(self, waveform: np.ndarray) -> np.ndarray:
+    def _collapsed(self, waveform: np.ndarray) -> np.ndarray:
         """Return the recipe's numbers as they are, shape (dim,); NaN for the pitch of a whisper."""
         threads = torch.get_num_threads()
         torch.set_num_threads(1)  # for pieces as small as these, more only wait for each other
@@ -251,11 +243,13 @@ class AudioEncoder(Encoder):
 
     def _spectrogram(self, power: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the normalised spectrogram (64, m) and which frames it has kept (frames,)."""
-        kept = audible(power) if self.recipe.gate else np.ones(power.shape[1], dtype=bool)
         if self.recipe.gate:
+            loudness = power.sum(axis=0)
+            kept = loudness > loudness.max() * 10 ** (-SILENCE_DB / 10)
             levels = decibels(power[:, kept], floor=power.max() * 10 ** (-FLOOR_DB / 10) or 1e-10)
             return (levels - levels.mean()) / 10, kept  # without its own level; in units of 10 dB
         values = decibels(power) if self.recipe.log else power
+        kept = np.ones(power.shape[1], dtype=bool)
         return (values - values.mean()) / (values.std() or 1.0), kept
 
     def _numbers(self, path: str | Path) -> np.ndarray | MediaError:
@@ -265,7 +259,7 @@ class AudioEncoder(Encoder):
             return error
         if not waveform.any():
             return MediaError(path, "is silent from beginning to end", "record it again, louder")
-        return self.numbers(waveform)
+        return self._collapsed(waveform)
 
     def _centred(self, numbers: np.ndarray) -> np.ndarray:
         """Centre, scale and weigh; a pitch that is not there counts as the usual one."""

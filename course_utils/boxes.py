@@ -34,6 +34,7 @@ STYLE = f"<style>{(FOLDER / 'cards.css').read_text(encoding='utf-8')}</style>"
 SIGNS = {None: ("", DARK, ""), True: ("✓", GREEN, "right"), False: ("✗", VERMILION, "wrong")}
 MARKS = {1: "liked", -1: "disliked"}
 COLUMNS = {"image": "Pictures", "video": "Films", "audio": "Sounds"}
+WAYS = {"image": Camera, "video": partial(Camera, film=True), "audio": Microphone}
 EXPECTED = (ValueError, KeyError, OSError, RuntimeError)  # what is said in words, not raised
 
 
@@ -52,8 +53,9 @@ class Row(NamedTuple):
     @property
     def worth(self) -> tuple[float, str]:
         """Its bar's length, 0 to 1, and in words how many random pairs its cosine beats."""
-        known = self.percentile is not None
-        return (self.percentile / 100, above(self.percentile)) if known else (self.cosine, "")
+        if self.percentile is None:
+            return max(0.0, self.cosine), ""
+        return self.percentile / 100, above(self.percentile)
 
     def remarks(self) -> list[str]:
         """Return what else there is to say of it: its mark, what it beats, its note."""
@@ -80,6 +82,8 @@ class _Shown:
             data.pop("text/html", None)
             view = {"version_major": 2, "version_minor": 0, "model_id": self.widget().model_id}
             data["application/vnd.jupyter.widget-view+json"] = view
+            # Sliders are anywidgets; they know what Colab must be told to show them.
+            metadata = metadata | slider("", 0, 1, 1, 0)._repr_mimebundle_()[1]
         return data, metadata
 
 
@@ -108,8 +112,7 @@ class Box(_Shown):
         marks = list(self.marks.values())
         return f", moved by {marks.count(1)} liked and {marks.count(-1)} disliked" if marks else ""
 
-    def text(self) -> str:
-        """Return what is shown as a table in words."""
+    def __repr__(self) -> str:
         lines = [f"Query: {_named(self.query_item)}{self._aside()}"]
         for name, rows, note in self.columns():
             lines += ["", f"{name}: {note}".removesuffix(": ")] if name else []
@@ -120,27 +123,28 @@ class Box(_Shown):
                 lines.append(f"{row.rank:4}  {row.cosine:6.2f}  {words}")
         return "\n".join(lines)
 
-    __repr__ = text
-
     @drawing
     def picture(self) -> Figure:
         """Return what is shown as a picture: the query, and each column's cards in rows of five."""
         columns = self.columns()
-        lines = [(x, i) for x in columns for i in range(0, max(1, len(x[1])), 5)]
-        across = 1 + min(5, max(1, *(len(rows) for _, rows, _ in columns)))
+        lines = []
+        for name, rows, note in columns:
+            starts = range(0, max(1, len(rows)), 5)
+            lines += [(f"{name}\n{note}".strip(), rows[start : start + 5]) for start in starts]
+        across = 1 + max(1, *(len(rows) for _, rows in lines))
         size = 1.85 * across, 2.75 * len(lines), len(lines), across
         figure, axes = new_axes(*size, self.heading, xticks=[], yticks=[], frame_on=False)
         _draw(axes[0, 0], self.query_item)
-        for ((name, rows, note), start), (_, *places) in zip(lines, axes, strict=True):
-            places[0].set_ylabel(f"{name}\n{note}".strip(), fontsize=9)
-            for axis, row in zip(places, rows[start:], strict=False):
+        for (name, rows), (_, *places) in zip(lines, axes, strict=True):
+            places[0].set_ylabel(name, fontsize=9)
+            for axis, row in zip(places, rows, strict=False):
                 _draw(axis, row.item, row)
         alt = [f"Query: {displayable(self.query_item.title)}{self._aside()}"]
         for name, rows, _ in columns:
             said = [f"{x.rank}. {SIGNS[x.right][2]} {displayable(x.item.title)}" for x in rows]
             said = ", ".join(said).replace(".  ", ". ") or "none"
             alt.append(f"{name or 'Ranked matches'}: {said}")
-        return Figure.of(figure, f"{'. '.join(alt)}.", photo=True, text=self.text())
+        return Figure.of(figure, f"{'. '.join(alt)}.", photo=True, text=repr(self))
 
     def _build(self):
         import ipywidgets as w
@@ -153,7 +157,7 @@ class Box(_Shown):
         self.field.observe(self._typed, "value")
         most = max(self.k, min(MOST, len(self.choose) - 1))
         self.count = slider("How many", 1, most, 1, self.k)
-        self.count.observe(lambda change: self._change(k=int(change["new"])), "value")
+        self.count.observe(lambda change: self._change(k=change["new"]), "value")
         self.back = w.Button(description="Back", icon="arrow-left", layout=auto)
         self.back.on_click(lambda _: self._change(**(self.history.pop() if self.history else {})))
         self.large = w.ToggleButton(description="Large", layout=auto)
@@ -166,7 +170,7 @@ class Box(_Shown):
         menu.observe(lambda change: self._change(label=change["new"] or None), "value")
         counts = [self.count, menu] if 1 < len(labels) <= 200 else [self.count]
         rows = [w.HBox([self.field, self.back, self.large]), w.HBox(counts)]
-        rows += [*self._own_files(w), self.said]
+        rows += [*(self._own_files(w) if self.kinds else []), self.said]
         head = w.Box([self.query_card, _styled(w.VBox(rows), "cg-controls")])
         body = _styled(w.Box(self._parts), "cg-several" if len(self._parts) > 1 else "cg-one")
         title = w.HTML(f"{STYLE}<b>{html.escape(self.heading)}</b>")
@@ -175,16 +179,14 @@ class Box(_Shown):
 
     def _own_files(self, w) -> list:
         """Return a button that unfolds ways to take a file of one's own, and what it unfolds."""
-        ways = {"image": Camera(self._use), "audio": Microphone(self._use)}
-        ways["video"] = Camera(self._use, film=True)
-        made = [OwnFile(self._use, self.kinds or tuple(ways)), *(ways[kind] for kind in self.kinds)]
+        made = [OwnFile(self._use, self.kinds), *(WAYS[kind](self._use) for kind in self.kinds)]
         button, place = w.ToggleButton(description="Your own file", icon="upload"), w.VBox()
 
         def unfold(change) -> None:
             place.children = [way.widget() for way in made if change["new"]]
 
         button.observe(unfold, "value")
-        return [button, place] if self.kinds else []
+        return [button, place]
 
     def _new_card(self, part: int, slot: int):
         """Return a card: its content, the button that covers it, and the buttons for marks."""
@@ -250,14 +252,16 @@ class Box(_Shown):
 
 
 def slider(name: str, low: float, high: float, step: float, value: float):
-    """Return a slider that has a name, obeys the arrow keys and acts on release: an anywidget."""
+    """Return a slider with a name, which obeys the arrow keys and acts on release: an anywidget."""
     import anywidget
     import traitlets
+
+    whole = isinstance(step, int) and isinstance(value, int)  # then its values stay whole numbers
 
     class Slider(anywidget.AnyWidget):
         _esm = FOLDER / "slider.js"
         how = traitlets.Dict().tag(sync=True)
-        value = traitlets.Float().tag(sync=True)
+        value = (traitlets.Int if whole else traitlets.Float)().tag(sync=True)
 
     return Slider(how={"name": name, "low": low, "high": high, "step": step}, value=value)
 
@@ -283,14 +287,15 @@ def _named(item: Item) -> str:
 
 def _card_html(item: Item, row: Row | None = None) -> str:
     """Return a card: the medium, the rank and label, the title, and what is known of the match."""
-    label, color, rank, more = html.escape(_label(item)), label_color(item.label), "Query:", ""
+    label, color = html.escape(_label(item)), label_color(item.label)
+    rank, more = "Query:", ""
     if row is not None:
         symbol, _, said = SIGNS[row.right]
         sign = f' <span class="cg-{said}" role="img" aria-label="{said}">{symbol}</span>'
         rank = f"{row.rank}.{symbol and sign}"
         share, beats = row.worth
         score = ", ".join(filter(None, (f"cosine {row.cosine:.2f}", beats.replace(" ", "&nbsp;"))))
-        bar = f'<div style="width:{100 * max(0, share):.0f}%;background:{color}"></div>'
+        bar = f'<div style="width:{100 * share:.0f}%;background:{color}"></div>'
         more = f'<div class="cg-bar">{bar}</div><div class="cg-score">{score}</div>'
         marked = MARKS.get(row.mark, "")
         for style, words in (("cg-note", row.note), (f"cg-mark cg-{marked}", marked)):
@@ -313,7 +318,7 @@ def _draw(axis, item: Item, row: Row | None = None) -> None:
     words = [item.name, "" if item.caption == item.name else displayable(item.caption)]
     words = [shorten(line, 25, placeholder=" ...") for line in words]
     if row:
-        for share, color in ((1, "#E0E0E0"), (max(0, row.worth[0]), label_color(item.label))):
+        for share, color in ((1, "#E0E0E0"), (row.worth[0], label_color(item.label))):
             look = {"linewidth": 5, "transform": axis.transAxes, "clip_on": False}
             axis.plot([0, share], [-0.05, -0.05], color=color, solid_capstyle="butt", **look)
         more = ", ".join([f"{row.cosine:.2f}", *row.remarks()])
@@ -370,13 +375,12 @@ class Gallery(Box):
 
     def _ranking(self, query: np.ndarray, vectors: np.ndarray) -> tuple[list[Row], np.ndarray]:
         """Return the rows of the best k and of marked items, and the rank of each item."""
-        scores, ranks = cosine_similarity(query, vectors), np.empty(len(vectors), dtype=int)
-        asked, right = self.query_position, None
+        scores, asked, right = cosine_similarity(query, vectors), self.query_position, None
         if self.label is not None:
             scores[self.labels != self.label] = -np.inf
         if asked is not None:
             scores[asked] = -np.inf
-        ranks[np.argsort(-scores, kind="stable")] = 1 + np.arange(len(scores))
+        ranks = 1 + np.argsort(np.argsort(-scores, kind="stable"))
         # A query that was moved is no item, so there are no pairs to compare it with.
         scale, rows = None if self.marks else self.scale, []
         for i in sorted({*np.flatnonzero(ranks <= self.k).tolist(), *self.marks}, key=ranks.item):
@@ -435,11 +439,10 @@ class Compare(Gallery):
         found, first = [], None
         for name, vectors in self.spaces.items():
             rows, ranks = self._ranking(self.asked[name][self.query_position], np.asarray(vectors))
-            note = "the ranking to compare with"
             if first is None:
-                first, original, known = ranks, name, {row.key for row in rows}
+                first, original, note = ranks, name, "the ranking to compare with"
             else:
-                both = sum(row.key in known for row in rows)
+                both = sum(first[row.key] <= self.k for row in rows)
                 note = f'{both} of {len(rows)} are also in "{original}"'
                 rows = [row._replace(note=self._changed(row.rank, first[row.key])) for row in rows]
             found.append((name, rows, note))
@@ -525,18 +528,17 @@ class Explore(_Shown):
 
         made, self._text, self._place = [], w.HTML(), w.VBox()
         for name, control in self.controls.items():
-            said, style, kind = name.replace("_", " "), {"description_width": "initial"}, None
+            said, style = name.replace("_", " "), {"description_width": "initial"}
             if isinstance(control, tuple):
                 made.append(slider(said, *control))
-                kind = type(control[2])  # whole numbers stay whole
             else:
                 made.append(w.Dropdown(options=control, description=said, style=style))
-            made[-1].observe(partial(self._move, name, kind or (lambda choice: choice)), "value")
+            made[-1].observe(partial(self._move, name), "value")
         parts = [w.HTML(STYLE), _styled(w.HBox(made), "cg-head"), self._place]
         return _styled(w.VBox(parts), "cg-root")
 
-    def _move(self, name: str, kind: Callable, change) -> None:
-        self.values[name] = kind(change["new"])
+    def _move(self, name: str, change) -> None:
+        self.values[name] = change["new"]
         try:
             self.result = self.draw(**self.values)
         except Exception as error:

@@ -10,13 +10,13 @@ import io
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
-from course_utils.media import ADDED, FORMATS, WORDS, MediaError, displayable, moves
+from course_utils.media import FORMATS, HEIC, WORDS, MediaError, displayable, moves
 from course_utils.session import DATA
 
 # What systems put into people's folders: thumbnails, deleted files, notes of their own.
@@ -55,12 +55,12 @@ class Item:
     @property
     def title(self) -> str:
         """What to call it in a line: a sound by its name and transcript, for many say the same."""
-        if self.kind == "audio" and self.caption != self.name:
+        if self.kind == "audio" and self.caption not in ("", self.name):
             return f"{self.name}: {self.caption}"
         return self.caption or self.name
 
 
-class Catalog:
+class Catalog(Sequence):
     """A list of items that can be narrowed down.
 
     Introduced in notebook 1.
@@ -119,9 +119,8 @@ class Catalog:
             items.append(Item(path, kind, label, source=str(path), **words))
         del left["folder"]  # what is in it has been counted
         said = ", ".join(f"{n} {word}{'s' * (n > 1)}" for word, n in sorted(left.items()))
-        for name, (_, _, package, suffixes, _) in ADDED.items():
-            if any(f"{suffix} file" in left for suffix in suffixes.split()):
-                said += f" (save {name} as JPEG, or install {package})"
+        if any(f"{suffix} file" in left for suffix in HEIC):
+            said += " (save HEIC as JPEG, or install pillow-heif)"
         if not items:
             raise ValueError(
                 f"There are no {WORDS[kind]}s in {str(folder.absolute())!r} ({said or 'nothing'} "
@@ -196,9 +195,6 @@ class Catalog:
     def __len__(self) -> int:
         return len(self.items)
 
-    def __iter__(self) -> Iterator[Item]:
-        return iter(self.items)
-
     def __getitem__(self, position):
         """One item for a number; a Catalog for a slice, a mask or a list of numbers."""
         if isinstance(position, (int, np.integer)):
@@ -228,7 +224,7 @@ def item_id(path: str | Path) -> str:
     It is the same on every way to the file's folder, such as `../here/a.jpg`. A link to a file is
     an item of its own.
     """
-    path = Path(path)
-    path, data = Path(os.path.realpath(path.parent), path.name), os.path.realpath(DATA)
+    path = Path(os.path.realpath(Path(path).parent), Path(path).name)
+    data = os.path.realpath(DATA)
     name = path.relative_to(data).as_posix() if path.is_relative_to(data) else path.as_posix()
     return name.encode("utf-8", "backslashreplace").decode()  # a name may hold bytes, no text

@@ -65,15 +65,8 @@ def pack(folder: str | Path, systems: Sequence[str] = (), python: str = "") -> N
     for system in systems:
         _fetch_wheels(folder / "wheels" / system, system, python)
     _copy_weights(folder / "weights")
+    _copy_project(folder / "course")
     start = START.format(python=python) + "".join(_commands(x, python) for x in systems)
-    git = ["git", "-C", str(ROOT), "ls-files", "-z"]
-    listed = subprocess.run(git, capture_output=True, text=True).stdout.split("\0")[:-1]
-    for name in listed:
-        (folder / "course" / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, folder / "course" / name)
-    if not listed:  # no repository: all but what is made anew
-        left_out = shutil.ignore_patterns(".*", "__pycache__", "uv.lock")
-        shutil.copytree(ROOT, folder / "course", ignore=left_out, dirs_exist_ok=True)
     (folder / "START.md").write_text(start, encoding="utf-8")
     print(f"{folder}: for {', '.join(systems)}, Python {python}. See START.md.")
 
@@ -93,6 +86,21 @@ def _commands(system: str, python: str) -> str:
     else:
         lines[2] = f'COURSE_WEIGHTS_DIR="$PWD/weights" {lines[2]}'
     return "\n".join([f"\n## {system}\n", "```", *lines, "```", ""])
+
+
+def _copy_project(target: Path) -> None:
+    """Copy what git keeps, as it is now; without git or a repository, all but what is made anew."""
+    listed = ""
+    if shutil.which("git"):
+        git = ["git", "-C", str(ROOT), "ls-files", "-z"]
+        listed = subprocess.run(git, capture_output=True, text=True).stdout
+    tracked = [name for name in listed.split("\0") if (ROOT / name).is_file()]
+    for name in tracked:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, target / name)
+    if not tracked:
+        left_out = shutil.ignore_patterns(".*", "__pycache__", "uv.lock")
+        shutil.copytree(ROOT, target, ignore=left_out, dirs_exist_ok=True)
 
 
 def _copy_weights(target: Path) -> None:
@@ -117,10 +125,10 @@ def _fetch_wheels(target: Path, system: str, python: str) -> None:
     compiling += ["--output-file", listed, "--python-platform", resolved_for]
     fetching = "uvx pip download --quiet --no-deps --only-binary :all: --implementation cp".split()
     fetching += [f"--platform={tag}" for tag in tags] + ["-r", listed, "--dest", str(target)]
+    if not shutil.which("uvx"):  # which comes with uv
+        raise PackError("The program uv is missing; run `pip install uv`.")
+    target.mkdir(parents=True, exist_ok=True)
     for command in (compiling, fetching):
-        if not shutil.which(command[0]):
-            raise PackError("The program uv is missing; run `pip install uv`.")
-        target.mkdir(parents=True, exist_ok=True)
         command += ["--python-version", python]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         if done.returncode:
@@ -186,8 +194,8 @@ class AddNotes(Preprocessor):
             heading = re.search(r"^## (\d+)\. ", cell.source, re.M)
             if cell.cell_type == "markdown" and heading and heading[1] in notes:
                 metadata = {"slideshow": {"slide_type": "notes"}}
-                note = new_markdown_cell(notes.pop(heading[1]).strip(), metadata=metadata)
-                nb.cells.append(note)
+                note = notes.pop(heading[1]).strip()
+                nb.cells.append(new_markdown_cell(note, metadata=metadata))
         return nb, resources
 
 

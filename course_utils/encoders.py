@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -12,7 +12,6 @@ from weakref import WeakValueDictionary
 import numpy as np
 import torch
 from PIL import Image
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.models import ResNet18_Weights
 from torchvision.models.video import R3D_18_Weights
 from torchvision.transforms import functional
@@ -33,8 +32,9 @@ _in_use = WeakValueDictionary()  # (name, weights, device): network; it is share
 class NetworkEncoder(Encoder):
     """What encoders that are networks share: reading ahead, batches, one row for each file.
 
-    Each of them says what a file becomes (`_read`): one or several inputs of the network, whose
-    vectors are averaged. `batch_size` files are taken at once.
+    Each of them says what a file becomes (`_read`): one or several inputs of the network, which
+    gives a feature map for each. A file's vector is the mean over all places of its feature maps.
+    `batch_size` files are taken at once.
     """
 
     dim = 512
@@ -49,14 +49,13 @@ class NetworkEncoder(Encoder):
         self.order = torch.contiguous_format if self.device.type == "mps" else order
         key = network, self.weights.sha256, self.device
         if (model := _in_use.get(key)) is None:
-            model = _flattened(build(network, self.weights))
-            model = _fused(model.to(self.device, torch.float32, memory_format=self.order))
+            model = build(network, self.weights)
+            model = torch.nn.Sequential(*list(model.children())[:-2])  # up to the averaging
+            model = model.to(self.device, torch.float32, memory_format=self.order)
         self.network = _in_use[key] = model
         steps = self.preprocessing  # its numbers, not how torchvision happens to print them
-        identity = (
-            *(self.name, self.weights.sha256, READING, *settings, steps.interpolation.name),
-            *(steps.resize_size, steps.crop_size, steps.mean, steps.std),
-        )
+        identity = (self.name, self.weights.sha256, READING, *settings, steps.interpolation.name)
+        identity += (steps.resize_size, steps.crop_size, steps.mean, steps.std)
         self.fingerprint = hashlib.sha256(repr(identity).encode()).hexdigest()[:12]
 
     def stream(self, paths: Sequence[str | Path]) -> Iterator[np.ndarray | MediaError]:
@@ -65,9 +64,10 @@ class NetworkEncoder(Encoder):
         One batch is read while another is in the network, and only what the network will see is
         kept, so that memory grows neither with the number of files nor with a video's length.
         """
-        for rows in self._results(path_list(paths), self.network):
-            # A file's vector is the mean of its inputs': their sum points the same way.
-            yield rows if isinstance(rows, MediaError) else unit_length(rows.sum(axis=0))
+        for found in self._feature_maps(path_list(paths)):
+            if not isinstance(found, MediaError):
+                found = unit_length(found.reshape(-1, self.dim).mean(axis=0))
+            yield found
 
     def encode_frames(self, frames: Iterable[np.ndarray]) -> np.ndarray:
         """Return the embeddings of n pictures or clips at hand: float32 (n, 512), unit length.
@@ -86,14 +86,19 @@ class NetworkEncoder(Encoder):
             return np.zeros((0, self.dim), dtype=np.float32)
         return unit_length(self.compute(torch.stack(prepared)))
 
-    def compute(self, prepared: torch.Tensor, network: Callable | None = None) -> np.ndarray:
+    def compute(self, prepared: torch.Tensor) -> np.ndarray:
         """Return what the network makes of n stacked results of `prepare`: float32 (n, 512).
 
         It is on the CPU whatever the device, and not of unit length.
         """
+        return self._before_averaging(prepared).reshape(len(prepared), -1, self.dim).mean(axis=1)
+
+    def _before_averaging(self, prepared: torch.Tensor) -> np.ndarray:
+        """Return the feature maps of n stacked results of `prepare`: (n, ...places, 512)."""
         with torch.inference_mode():
             parts = (self.normalize(part) for part in prepared.split(self.batch_size))
-            return np.concatenate([(network or self.network)(x).cpu().numpy() for x in parts])
+            maps = torch.cat([self.network(part).cpu() for part in parts])
+        return maps.movedim(1, -1).numpy()
 
     def normalize(self, prepared: torch.Tensor) -> torch.Tensor:
         """Turn uint8 inputs (n, 3, ...) into the numbers that the network was trained on."""
@@ -104,8 +109,8 @@ class NetworkEncoder(Encoder):
         pixels = prepared.to(self.device).to(torch.float32).div_(255).sub_(mean).div_(deviation)
         return pixels.contiguous(memory_format=self.order)
 
-    def _results(self, paths: list, network: Callable) -> Iterator[np.ndarray | MediaError]:
-        """Yield for each file the network's rows for its inputs, or its error."""
+    def _feature_maps(self, paths: list) -> Iterator[np.ndarray | MediaError]:
+        """Yield each file's error or feature maps of its k inputs, (k, ...places, 512)."""
 
         def read(start: int) -> list[torch.Tensor | MediaError]:
             found = []
@@ -121,15 +126,11 @@ class NetworkEncoder(Encoder):
             for following in range(self.batch_size, len(paths) + self.batch_size, self.batch_size):
                 batch, coming = coming.result(), reader.submit(read, following)
                 good = [inputs for inputs in batch if not isinstance(inputs, MediaError)]
-                rows = iter(self.compute(torch.cat(good), network) if good else ())
+                maps = iter(self._before_averaging(torch.cat(good)) if good else ())
                 for inputs in batch:
                     bad = isinstance(inputs, MediaError)
-                    yield inputs if bad else np.stack([next(rows) for _ in inputs])
+                    yield inputs if bad else np.stack(list(islice(maps, len(inputs))))
                 bar.update(len(batch))
-
-    def _feature_map(self, batch: torch.Tensor) -> torch.Tensor:
-        """Go no further than the averaging: (n, ...places, 512)."""
-        return torch.nn.Sequential(*list(self.network.children())[:-2])(batch).movedim(1, -1)
 
 
 class ImageEncoder(NetworkEncoder):
@@ -164,7 +165,7 @@ class ImageEncoder(NetworkEncoder):
         Rows run from top to bottom, columns from left to right. The mean over the 7 x 7 places,
         made unit length, is the embedding. Unusable files are a MediaError that names each.
         """
-        maps = all_tried(self._results(path_list(paths), self._feature_map))
+        maps = all_tried(self._feature_maps(path_list(paths)))
         return np.concatenate([np.zeros((0, 7, 7, self.dim), dtype=np.float32), *maps])
 
     def prepare(self, picture: str | Path | np.ndarray) -> torch.Tensor:
@@ -173,10 +174,9 @@ class ImageEncoder(NetworkEncoder):
             picture = Image.fromarray(picture)
         else:
             picture = read_image(picture, draft_side=self.draft_side)
-        size, how = self.preprocessing.resize_size, self.preprocessing.interpolation
-        picture = functional.resize(picture, size, interpolation=how)
-        picture = functional.center_crop(picture, self.preprocessing.crop_size)
-        return functional.pil_to_tensor(picture)
+        steps = self.preprocessing
+        picture = functional.resize(picture, steps.resize_size, steps.interpolation)
+        return functional.pil_to_tensor(functional.center_crop(picture, steps.crop_size))
 
     def _read(self, path: str | Path) -> torch.Tensor:
         return self.prepare(path)[None]
@@ -240,7 +240,7 @@ class VideoEncoder(NetworkEncoder):
         over all but the last axis, made unit length, is the video's embedding. An unusable file is
         a MediaError.
         """
-        return all_tried(self._results([path], self._feature_map))[0]
+        return all_tried(self._feature_maps([path]))[0]
 
     def starts(self, path: str | Path) -> list[float]:
         """Return at which seconds of a video its clips are taken, or raise a MediaError."""
@@ -269,33 +269,3 @@ class VideoEncoder(NetworkEncoder):
         if not clips:
             raise MediaError(path, "holds no frames that can be decoded", "copy it again")
         return torch.stack(clips)
-
-
-def _flattened(network: torch.nn.Module) -> torch.nn.Module:
-    """Cut kernels that are zero before and behind their middle frame down to it, in place.
-
-    They give the same answers for a third of the work: a time-blind network is made of them, and so
-    is most of the course's own R3D-18.
-    """
-    for conv in network.modules():
-        if isinstance(conv, torch.nn.Conv3d) and conv.kernel_size[0] == 3:
-            if not conv.weight[:, :, ::2].any():
-                conv.weight = torch.nn.Parameter(conv.weight[:, :, 1:2].clone(), False)
-                conv.kernel_size = (1, *conv.kernel_size[1:])
-                conv.padding = (0, *conv.padding[1:])
-    return network
-
-
-def _fused(network: torch.nn.Module) -> torch.nn.Module:
-    """Merge each batch normalisation of a ResNet into the convolution before it, in place.
-
-    Once trained, both are linear: the same results, and R3D-18 is an eighth faster.
-    """
-    pairs = (("conv1", "bn1"), ("conv2", "bn2"), ("0", "1"))  # "0", "1": video, and `downsample`
-    for module in list(network.modules()):
-        for first, second in pairs:
-            conv, norm = getattr(module, first, None), getattr(module, second, None)
-            if isinstance(norm, (torch.nn.BatchNorm2d, torch.nn.BatchNorm3d)):
-                setattr(module, first, fuse_conv_bn_eval(conv, norm))
-                setattr(module, second, torch.nn.Identity())
-    return network

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from course_utils.search import cosine_similarity, unit_length
+from course_utils.search import cosine_similarity, top_k, unit_length
 
 
 @dataclass(frozen=True)
@@ -79,18 +79,19 @@ def evaluate(
             "of each, and k, here {}, is at least 1.".format(*lengths, k)
         )
     queries = np.flatnonzero(np.isin(labels, labels if query_labels is None else query_labels))
-    scores, precision, average = cosine_similarity(asking, vectors), [], []
-    for query in queries:
-        others = np.flatnonzero(sources != sources[query])
-        ranking = others[np.argsort(-scores[query, others], kind="stable")]
-        relevant = labels[ranking] == labels[query]
-        precision.append(relevant[:k].mean() if len(others) else np.nan)
-        ranks = np.flatnonzero(relevant) + 1
-        average.append(np.mean(np.arange(1, len(ranks) + 1) / ranks) if len(ranks) else 0.0)
-    if not len(queries) or np.isnan(precision).any():
+    if not len(queries) or (sources == sources[0]).all():
         raise ValueError("No item has one of these labels, or all items are of one source.")
-    by_query = labels[queries], sources[queries], np.array(precision)
-    return Evaluation(k, queries, *by_query, float(np.mean(average)))
+    precision, average_precision = np.zeros(len(queries)), np.zeros(len(queries))
+    for i, query in enumerate(queries):
+        ranking, _ = top_k(asking[query], vectors, len(vectors))
+        others = ranking[sources[ranking] != sources[query]]
+        relevant = labels[others] == labels[query]
+        precision[i] = relevant[:k].mean()
+        ranks = np.flatnonzero(relevant) + 1
+        if len(ranks):
+            average_precision[i] = np.mean(np.arange(1, len(ranks) + 1) / ranks)
+    mean = float(average_precision.mean())
+    return Evaluation(k, queries, labels[queries], sources[queries], precision, mean)
 
 
 def chance(
@@ -226,11 +227,9 @@ def hub_counts(vectors: np.ndarray, k: int = 5) -> np.ndarray:
     if k < 1:
         raise ValueError(f"k is {k}; ask for at least one result.")
     counts = np.zeros(len(vectors), dtype=int)
-    for rows in np.array_split(np.arange(len(vectors)), len(vectors) // 1000 + 1):
-        scores = cosine_similarity(vectors[rows], vectors)
-        scores[np.arange(len(rows)), rows] = -np.inf  # an item is last in its own list: left out
-        best = np.argsort(-scores, axis=1, kind="stable")[:, :-1][:, :k]
-        counts += np.bincount(best.ravel(), minlength=len(vectors))
+    for query, vector in enumerate(vectors):
+        best, _ = top_k(vector, vectors, k + 1)
+        counts[best[best != query][:k]] += 1  # itself left out
     return counts
 
 
@@ -243,7 +242,7 @@ def explain_images(encoder, query, match, mean=None) -> tuple[np.ndarray, np.nda
 
     Introduced in notebook 1.
     """
-    return _explain(encoder.feature_map([query, match]), mean)
+    return _explain(encoder.feature_map([query, match]), 0.0 if mean is None else mean)
 
 
 def explain_videos(encoder, query, match) -> tuple[np.ndarray, np.ndarray, float]:
@@ -254,21 +253,20 @@ def explain_videos(encoder, query, match) -> tuple[np.ndarray, np.ndarray, float
     return _explain([encoder.feature_map(path) for path in (query, match)])
 
 
-def _explain(maps, mean=None) -> tuple[np.ndarray, np.ndarray, float]:
+def _explain(maps, mean=0.0) -> tuple[np.ndarray, np.ndarray, float]:
     """Split a cosine into what each place, a vector of maps of shape (..., d), adds to it.
 
     An embedding is the mean of its places, and the dot product of a mean is the mean of the dot
     products. So the contributions add up to the cosine: exactly, not by guessing.
     """
-    mean, places, embeddings = 0.0 if mean is None else mean, [], []
-    for each in (np.asarray(each, dtype=np.float64) for each in maps):
-        average = each.mean(axis=tuple(range(each.ndim - 1)))
-        moved = unit_length(average) - mean
-        embeddings.append(unit_length(moved))
-        whole = each[..., 0].size * np.linalg.norm(moved)
-        places.append((each / np.linalg.norm(average) - mean) / whole)  # they add up to it
-    (first, second), (query, match) = places, embeddings
-    return first @ match, second @ query, float(query @ match)
+    parts, embeddings = [], []
+    for places in (np.asarray(each, dtype=np.float64) for each in maps):
+        axes = tuple(range(places.ndim - 1))
+        places = places / np.linalg.norm(places.mean(axis=axes)) - mean
+        whole = places.sum(axis=axes)
+        parts.append(places / np.linalg.norm(whole))  # they add up to the embedding
+        embeddings.append(unit_length(whole))
+    return parts[0] @ embeddings[1], parts[1] @ embeddings[0], float(np.dot(*embeddings))
 
 
 def explain_sounds(encoder, query, match) -> tuple[np.ndarray, np.ndarray, float]:
@@ -280,8 +278,7 @@ def explain_sounds(encoder, query, match) -> tuple[np.ndarray, np.ndarray, float
 
     Introduced in notebook 3.
     """
-    bands, pitch = encoder.contributions(match)
     first, second = encoder.encode([query, match]).astype(np.float64)
-    length = np.linalg.norm(np.concatenate([bands.sum(axis=1), pitch]))
-    parts = bands * first[: len(bands), None] / length
-    return parts, pitch * first[len(bands) :] / length, float(first @ second)
+    bands, pitch = encoder.contributions(match)
+    parts = bands * first[: len(bands), None]
+    return parts, pitch * first[len(bands) :], float(first @ second)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from copy import deepcopy
-from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -28,12 +27,12 @@ def _check(
     A case is (arguments, what is right), and in words what it is where the arguments are long. A
     mistake is what to say, and what it gives instead of what is right, from that and the arguments.
     """
-    return partial(_run, notebook, number, cases, mistakes, near)
 
+    def check(function: Callable) -> None:
+        found = [_problem(function, mistakes, near, *case) for case in cases]
+        _verdict(notebook, number, [problem for problem in found if problem])
 
-def _run(notebook, number, cases, mistakes, near, function: Callable) -> None:
-    found = [_problem(function, mistakes, near, *case) for case in cases]
-    _verdict(notebook, number, list(filter(None, found)))
+    return check
 
 
 def _verdict(notebook: int, number: int, problems: list[str]) -> None:
@@ -82,7 +81,8 @@ def _problem(function, mistakes, near, arguments, right, what="") -> str:
         elif not texts and found.shape != np.shape(right):
             hint = f" The shape is {found.shape}; {np.shape(right)} is right."
         for words, mistake in mistakes.items():
-            hint = hint or _same(found, mistake(right, *arguments), near) * f" {words}"
+            if not hint and _same(found, mistake(right, *arguments), near):
+                hint = f" {words}"
         return f"{what} gave {_short(found)}, but {_short(right)} is right.{hint}"
     except Exception:
         kind = type(result).__name__
@@ -207,7 +207,8 @@ def check_key(function: Callable) -> None:
     problems, keys = [], {}
     cases = [(b"picture", "resnet"), (b"picture", "r3d"), (b"film", "resnet"), (b"", "resnet")]
     for case in [*cases, (b"ab", "c"), (b"a", "bc"), (b"\xff\xfe", "resnet")]:
-        (result, problem), (again, _) = _call(function, case), _call(function, case)
+        result, problem = _call(function, case)
+        again, _ = _call(function, case)
         if problem:
             problems.append(problem)
         elif type(result) is not str:

@@ -95,7 +95,7 @@ class Figure:
     def of(cls, figure: Canvas, alt: str, photo: bool = False, text: str | None = None) -> Figure:
         """Draw a matplotlib figure; `photo` says that it is mostly photographs (JPEG)."""
         drawn, small = io.BytesIO(), io.BytesIO()
-        with warnings.catch_warnings(), matplotlib.rc_context(STYLE):
+        with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Glyph .* missing")  # emoji in file names
             figure.savefig(drawn, format="png", bbox_inches="tight", facecolor="white")
         picture = Image.open(drawn).convert("RGB")
@@ -183,11 +183,10 @@ def grid(
 
 
 @drawing
-def film_strip(frames: Sequence[np.ndarray], times: Sequence[float], title: str = "") -> Figure:
+def film_strip(frames: Sequence[np.ndarray], times: Sequence[float], title: str) -> Figure:
     """Show frames, (height, width, 3) each, with their seconds."""
     drawn = grid(frames, [f"{time:.2f} s" for time in times], "", 8, 1.5, title)
-    said = f"{len(frames)} frames from second {times[0]:.2f} to {times[-1]:.2f}."
-    said += f" {title.rstrip('.')}." if title else ""
+    said = f"{len(frames)} frames from second {times[0]:.2f} to {times[-1]:.2f}. {title}."
     return Figure(drawn.data, f"Film strip: {said}", f"[film strip] {said}")
 
 
@@ -251,7 +250,7 @@ def precision_bars(
 
 
 @drawing
-def intervals(rows: Mapping[str, tuple], line=None, xlabel="", title="") -> Figure:
+def intervals(rows: Mapping[str, tuple], line, xlabel="", title="") -> Figure:
     """Show values as dots with intervals: name -> (value, lowest, highest).
 
     `line` is what chance gives: one value for all rows (0 for differences), or name -> value.
@@ -268,7 +267,7 @@ def intervals(rows: Mapping[str, tuple], line=None, xlabel="", title="") -> Figu
             said[-1] += f", chance {each[name]:.2f}"
     if each:
         axis.plot([], [], "|", color=DARK, markersize=20, mew=2.5, label="chance")
-    elif line is not None:
+    else:
         said.append(f"chance {line:.3g}")
         axis.axvline(line, color=DARK, linestyle="--", linewidth=1.5, label=said[-1])
     axis.set_yticks(range(len(rows)), [fill(str(name), 34) for name in rows])
@@ -452,14 +451,14 @@ def dots(values: np.ndarray, labels: Sequence[str], xlabel: str = "", title: str
 
 
 @drawing
-def kernel_in_time(frames: np.ndarray, at: int, span: int = 3) -> Figure:
-    """Show a clip (t, height, width, 3), and the `span` frames from `at` on under a 3-D kernel."""
+def kernel_in_time(frames: np.ndarray, at: int) -> Figure:
+    """Show a clip (t, height, width, 3), and the three frames from `at` on under a 3-D kernel."""
     frames, (_, height, width, _) = np.array(frames), np.shape(frames)
-    frames[at : at + span, height // 3 : height // 2, width // 3 : width // 2] = (230, 159, 0)
-    edges = [ORANGE if at <= i < at + span else "white" for i in range(len(frames))]
+    frames[at : at + 3, height // 3 : height // 2, width // 3 : width // 2] = (230, 159, 0)
+    edges = [ORANGE if at <= i < at + 3 else "white" for i in range(len(frames))]
     wide = 1 + width // 16
     framed = [ImageOps.expand(_picture(x), wide, y) for x, y in zip(frames, edges, strict=True)]
-    alt = f"{len(frames)} frames in order; a kernel covers frames {at + 1} to {at + span}."
+    alt = f"{len(frames)} frames in order; a kernel covers frames {at + 1} to {at + 3}."
     return grid(framed, [], alt, len(frames), 1.2, "time \u2192")
 
 

@@ -16,12 +16,12 @@ import warnings
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from importlib import import_module
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 
+import av
 import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin
 
@@ -36,12 +36,7 @@ HAIR = 1e-4  # seconds: timestamps are rounded, some to whole milliseconds
 
 # Formats that Pillow decodes by itself, so that a file never starts another program.
 PICTURES = "JPEG PNG WEBP GIF BMP DIB TIFF PPM MPO JPEG2000 AVIF".split()
-# Formats that Pillow reads once a package is installed: what it then calls them, the package's
-# module and name, the files' suffixes, and how they begin.
-ADDED = {
-    "HEIC": ("HEIF", "pillow_heif", "pillow-heif", ".heic .heif .hif", rb".{4}ftyp(he|mi|ms)"),
-    "JPEG XL": ("JXL", "pillow_jxl", "pillow-jxl-plugin", ".jxl", rb"\xff\x0a|.{4}JXL "),
-}
+HEIC = ".heic .heif .hif".split()  # phones' photos: Pillow reads them once pillow-heif is installed
 # What FFmpeg may take a file for: media only, no playlist that could lead to other files.
 CONTAINERS = (
     "mov,mp4,matroska,webm,avi,mp3,wav,flac,ogg,aac,asf,mpegts,mpeg,flv,aiff,amr,caf,w64,ac3,3gp,"
@@ -50,7 +45,7 @@ CONTAINERS = (
 # The one list of formats: what a file in a folder is taken for.
 FORMATS = {
     "image": ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .gif .bmp .dib .tif .tiff .ppm .pgm .pbm "
-    ".pnm .jp2 .avif " + " ".join(x[3] for x in ADDED.values() if find_spec(x[1])),
+    ".pnm .jp2 .avif " + " ".join(HEIC if find_spec("pillow_heif") else []),
     "video": ".mp4 .m4v .mov .qt .webm .mkv .avi .mpg .mpeg .m2v .vob .wmv .flv .f4v .3gp .3g2 "
     ".mts .m2ts .ogv .mxf .dv",
     "audio": ".wav .flac .ogg .oga .opus .mp3 .mp2 .m4a .m4b .aac .ac3 .aif .aiff .aifc .wma .caf "
@@ -147,13 +142,9 @@ def kind_of(path: str | Path) -> str:
         MediaError: the file is missing, empty, or none of the three.
     """
     path = check_file(path)
-    try:
-        with _picture(path):
-            return "video" if moves(path) else "image"
-    except MediaError:
-        raise
-    except Exception:  # not a picture; Pillow says so in many ways
-        pass
+    formats = _formats(path)
+    with suppress(Exception), Image.open(path, formats=formats):  # else it is not a picture
+        return "video" if moves(path) else "image"
     for kind in ("video", "audio"):
         with suppress(MediaError), _opened(path, kind):
             return kind
@@ -196,7 +187,7 @@ def read_image(path: str | Path, *, draft_side: int | None = None) -> Image.Imag
     """
     path = check_file(path)
     try:
-        with _picture(path) as picture:
+        with Image.open(path, formats=_formats(path)) as picture:
             short, long = sorted(picture.size)
             least = math.ceil(math.sqrt(short * long / MAX_PIXELS))
             if draft_side or least > 1:
@@ -216,29 +207,29 @@ def read_image(path: str | Path, *, draft_side: int | None = None) -> Image.Imag
         raise MediaError(path, f"is not a picture that can be read here ({error})") from None
 
 
-def jpeg_bytes(picture: Image.Image, side: int, quality: int = 80) -> bytes:
+def jpeg_bytes(picture: Image.Image, side: int) -> bytes:
     """Return a JPEG copy of `picture` whose longer side is at most `side` pixels."""
     small = picture.convert("RGB")
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=quality)
+    small.save(buffer, "JPEG", quality=80)
     return buffer.getvalue()
 
 
-def _picture(path: Path) -> Image.Image:
-    """Open a picture, not yet decoded."""
+def _formats(path: Path) -> list[str]:
+    """Return what Pillow may take a file for; MediaError for a HEIC photo that cannot be read."""
     with path.open("rb") as file:
         start = file.read(16)
+    if re.match(rb".{4}ftyp(he|mi|ms)", start, re.S) and b"avif" not in start:
+        if not find_spec("pillow_heif"):
+            advice = "save it as JPEG, or install the package pillow-heif"
+            raise MediaError(path, "is a HEIC photo", advice)
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+        return ["HEIF"]
     Image.init()
-    formats = [name for name in PICTURES if name in Image.OPEN]
-    for name, (form, module, package, _, begins) in ADDED.items():
-        if re.match(begins, start, re.S) and b"avif" not in start:
-            if not find_spec(module):
-                advice = f"save it as JPEG, or install the package {package}"
-                raise MediaError(path, f"is a {name} photo", advice)
-            getattr(import_module(module), "register_heif_opener", lambda: None)()
-            formats = [form]
-    return Image.open(path, formats=formats)
+    return [name for name in PICTURES if name in Image.OPEN]
 
 
 def _to_rgb(picture: Image.Image, deep: bool) -> Image.Image:
@@ -253,11 +244,17 @@ def _to_rgb(picture: Image.Image, deep: bool) -> Image.Image:
     alpha = np.asarray(picture)[..., 3]
     if not alpha.any():  # a forgotten channel: nothing at all would be seen
         return picture.convert("RGB")
-    laid = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    laid = _laid_on("white", picture)
     white = np.asarray(laid).min(axis=-1)[alpha > 0] >= 224
     if alpha.min() < 255 and white.mean() > 0.95:  # a white drawing on nothing
-        laid = Image.alpha_composite(Image.new("RGBA", picture.size, "grey"), picture)
-    return laid.convert("RGB")
+        return _laid_on("grey", picture)
+    return laid
+
+
+def _laid_on(color: str, picture: Image.Image) -> Image.Image:
+    """Lay an RGBA picture on a colour: RGB."""
+    ground = Image.new("RGBA", picture.size, color)
+    return Image.alpha_composite(ground, picture).convert("RGB")
 
 
 def _stretched(picture: Image.Image, ranges: tuple[int, ...]) -> Image.Image:
@@ -268,9 +265,9 @@ def _stretched(picture: Image.Image, ranges: tuple[int, ...]) -> Image.Image:
     """
     values = np.array(picture, dtype=np.float32)
     some = values[:: 1 + len(values) // 1000, :: 1 + values.shape[1] // 1000]
-    some = some[np.isfinite(some)]
-    low, high = np.percentile(some, (0.1, 99.9)) if some.size else (0.0, 0.0)
-    if low == high and some.size:  # a few stars in the dark
+    some = some[np.isfinite(some)] if np.isfinite(some).any() else np.zeros(1)
+    low, high = np.percentile(some, (0.1, 99.9))
+    if low == high:  # a few stars in the dark
         low, high = some.min(), some.max()
     known = [(0, full) for full in ranges if high - low >= full / 4 or high == low]
     tags = getattr(picture, "tag_v2", {})
@@ -279,10 +276,8 @@ def _stretched(picture: Image.Image, ranges: tuple[int, ...]) -> Image.Image:
             stated = float(np.ravel(tags.get(least))[0]), float(np.ravel(tags.get(most))[0])
             if math.log2(stated[1] + 1) not in (16, 32):  # what any file may say
                 known.insert(0, stated)
-    for least, most in known:
-        if least <= low <= high <= most and least < most:
-            low, high = least, most
-            break
+    fitting = (x for x in known if x[0] <= low <= high <= x[1] and x[0] < x[1])
+    low, high = next(fitting, (low, high))
     np.nan_to_num(values, copy=False, nan=low, posinf=high, neginf=low)
     values -= low
     values *= 255 / ((high - low) or 1)
@@ -295,7 +290,6 @@ def _stretched(picture: Image.Image, ranges: tuple[int, ...]) -> Image.Image:
 @contextmanager
 def _opened(path: Path, kind: str) -> Iterator[_Stream]:
     """Open a film or sound with FFmpeg, which sees its content alone and no other file."""
-    import av
 
     def seek(offset: int, whence: int = 0) -> int:
         try:
@@ -319,18 +313,15 @@ class _Stream:
     """The moving pictures or the sound of an opened file, with the time that players show."""
 
     def __init__(self, path: Path, kind: str, container, file):
-        from av.stream import Disposition
-        from av.video.reformatter import VideoReformatter
-
         film, sound = (container.streams.best(x) for x in ("video", "audio"))
-        if film and film.disposition & Disposition.attached_pic:  # the cover of a song
+        if film and film.disposition & av.stream.Disposition.attached_pic:  # the cover of a song
             film = None
         if kind == "video" and not film:
             raise MediaError(path, "has sound but no pictures in it", "take it as a sound")
         if kind == "audio" and not sound:
             raise NoSoundError(path, "has no sound in it", "use a file with a soundtrack")
         self.path, self.kind, self.container, self.file = path, kind, container, file
-        self.stream, self.reformatter = film if kind == "video" else sound, VideoReformatter()
+        self.stream = film if kind == "video" else sound
         both = [x for x in (film, sound) if x and x.start_time is not None]
         self.origin = float(min((x.start_time * x.time_base for x in both), default=0))
         length = float((self.stream.duration or 0) * self.stream.time_base)
@@ -344,8 +335,6 @@ class _Stream:
 
     def packets(self) -> Iterator:
         """Yield packets, and None at the end, for what the decoder still holds."""
-        import av
-
         with suppress(av.FFmpegError, OSError):  # a reader that gives up; see `frames`
             ended = False
             while not ended:
@@ -356,9 +345,12 @@ class _Stream:
         yield None
 
     def frames(self, jumped: bool) -> Iterator[tuple]:
-        """Decode from where the file stands, as `_frames` says; no frame where time is unknown."""
-        import av
+        """Decode from where the file stands; nothing where that cannot be told after a jump.
 
+        Yields:
+            (second, frame, lost): `lost` says that something between it and the frame before could
+            not be decoded. The last has no frame: its second is the end.
+        """
         context, film = self.stream.codec_context, self.kind == "video"
         if context is None:
             raise MediaError(self.path, f"has {WORDS[self.kind]} coded in a way unknown here")
@@ -367,7 +359,9 @@ class _Stream:
         whole = film and self.container.format.name != "mpegts"
         rate = float(getattr(self.stream, "guessed_rate", None) or 0)
         step = 1 / rate if 0.1 <= rate <= 1000 else 0.04
-        second, end, still, ready, good, bad, refused = -step, 0.0, 0.0, not jumped, 0, 0, []
+        second, end, still = -step, 0.0, 0.0  # of the last frame, and of the last empty packet
+        good, bad, refused = 0, 0, []  # packets; the seconds of those to come that were refused
+        ready = not jumped
         for packet in self.packets():
             told = packet and self.seconds(packet)
             if packet and not packet.size:  # an empty one means: still the same frame
@@ -387,7 +381,7 @@ class _Stream:
             for frame in frames:
                 stamp = self.seconds(frame)
                 if stamp is None and jumped and not end:
-                    stamp = math.inf  # it cannot be trusted to jump
+                    return
                 # Some files say nothing, or 0 for every frame: there the rate has to do.
                 now = stamp if stamp is not None and stamp > second else second + step
                 if film and frame.is_corrupt:
@@ -400,8 +394,7 @@ class _Stream:
                 shown = float((frame.duration or 0) * self.stream.time_base)
                 second, end = now, now + (shown or step)
                 yield now, frame, lost
-        if jumped and not end:  # from here on there is nothing
-            yield 0.0, None, False
+        if jumped and not end:
             return
         if bad > good and not film:
             raise MediaError(self.path, "has sound, but it is damaged")
@@ -418,14 +411,12 @@ class _Stream:
         aspect = float(self.stream.sample_aspect_ratio or 1)
         width = round(frame.width * aspect) if 0.25 <= aspect <= 4 else frame.width
         clear = len(frame.format.components) in (2, 4)
-        form = "rgba" if clear else "rgb24"
         try:
-            picture = self.reformatter.reformat(frame, width=width, format=form).to_ndarray()
+            picture = frame.to_ndarray(width=width, format="rgba" if clear else "rgb24")
         except Exception as error:
             raise MediaError(self.path, f"has frames of an unknown form ({error})") from None
         if clear:
-            alpha = picture[..., 3:] / np.float32(255)
-            picture = np.rint(picture[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
+            picture = np.asarray(_laid_on("white", Image.fromarray(picture)))
         try:
             a, b, _, c, d, *_ = np.frombuffer(frame.side_data["DISPLAYMATRIX"], np.int32).tolist()
         except (KeyError, ValueError):
@@ -439,26 +430,18 @@ def _undecodable(path: Path, since: float, until: float) -> MediaError:
     return MediaError(path, f"cannot be decoded between second {since:.1f} and {until:.1f}")
 
 
-def _frames(path: Path, kind: str, start: float) -> Iterator[tuple]:
-    """Yield (stream, second, frame, lost) from what is shown at `start` on, or from before it.
-
-    `lost` says that something between a frame and the one before could not be decoded. The last
-    tuple has no frame: its second is the end.
-    """
-    import av
-
-    for back in (MARGIN, 15, math.inf):  # where the nearest way fails, a longer one is taken
-        if start <= back < math.inf:
-            continue
+def _frames(path: Path, kind: str, start: float = 0.0) -> Iterator[tuple]:
+    """Yield (stream, second, frame, lost) from what is shown at `start` on, or from before it."""
+    for back in (MARGIN, 15, start):  # where the nearest way fails, a longer one is taken
         with _opened(path, kind) as stream:
             # In a GIF each frame builds on those before.
-            jumped = back < math.inf and stream.container.format.name not in ("gif", "apng")
+            jumped = back < start and stream.container.format.name not in ("gif", "apng")
             if jumped:
                 moment = int((start - back + stream.origin) / stream.stream.time_base)
                 with suppress(av.FFmpegError, OSError):
                     stream.container.seek(moment, stream=stream.stream)
             frames = stream.frames(jumped)
-            second, frame, lost = next(frames)
+            second, frame, lost = next(frames, (math.inf, None, False))
             if jumped and (frame is None or second > start + HAIR):
                 continue
             if frame is None:
@@ -477,26 +460,10 @@ def iterate_frames(
 ) -> Iterator[tuple[float, np.ndarray]]:
     """Yield the frames of a video one after the other, so that memory does not grow with it.
 
-    Timestamps decide which frame is taken, never a frame's number: frame counts and frame rates
-    that files claim are often wrong, and some films have no constant rate at all. A packet that
-    the decoder refuses costs that packet.
-
-    Args:
-        path: the file.
-        rate: how many frames a second to take. At each moment it is the frame that a viewer would
-            see: a film with fewer frames a second gives some of them twice. None takes every
-            frame once.
-        start: where to begin, in seconds. What lies before is skipped, not decoded, where the
-            file allows.
+    Arguments and errors are those of `read_frames`.
 
     Yields:
-        The moment in seconds, and the frame as uint8 RGB of shape (height, width, 3), turned,
-        mirrored and stretched the way that the file says.
-
-    Raises:
-        MediaError: the file is missing, broken, has no pictures in it, or a wanted moment lies
-            where more than a second cannot be decoded.
-        ValueError: `rate` is not positive or `start` is negative.
+        The moment in seconds, and the frame as uint8 RGB of shape (height, width, 3).
 
     Source: https://pyav.basswood-io.com
     """
@@ -526,20 +493,29 @@ def read_frames(
 ) -> np.ndarray:
     """Read frames of a video at equal distances in time.
 
+    Timestamps decide which frame is taken, never a frame's number: frame counts and frame rates
+    that files claim are often wrong, and some films have no constant rate at all. A packet that
+    the decoder refuses costs that packet.
+
     Where the video ends before `count` frames are found, the last one found is repeated, as if the
     player had stopped; a video of one frame gives `count` times that frame.
 
     Args:
         path: the file.
-        rate: how many frames a second to take; None takes every frame there is.
-        start: where to begin, in seconds.
+        rate: how many frames a second to take. At each moment it is the frame that a viewer would
+            see: a film with fewer frames a second gives some of them twice. None takes every
+            frame once.
+        start: where to begin, in seconds. What lies before is skipped, not decoded, where the
+            file allows.
         count: how many frames to return; None reads to the end.
 
     Returns:
-        uint8 RGB of shape (frames, height, width, 3), values 0 to 255.
+        uint8 RGB of shape (frames, height, width, 3), values 0 to 255; turned, mirrored and
+        stretched the way that the file says.
 
     Raises:
-        MediaError: as in `iterate_frames`; the video ends before `start`, or the frames would take
+        MediaError: the file is missing, broken, has no pictures in it, or ends before `start`; a
+            wanted moment lies where more than a second cannot be decoded; or the frames would take
             more than 2 GB of memory.
         ValueError: `rate` or `count` is not positive or `start` is negative.
 
@@ -580,9 +556,7 @@ def video_seconds(path: str | Path) -> float:
 # ---- sounds ----
 
 
-def read_waveform(
-    path: str | Path, *, start: float = 0.0, duration: float | None = None
-) -> np.ndarray:
+def read_waveform(path: str | Path, *, duration: float = math.inf) -> np.ndarray:
     """Read a sound file, or the soundtrack of a video, as one channel at 16,000 samples a second.
 
     Channels are averaged; where they cancel each other out, the loudest is taken. A packet that
@@ -590,9 +564,7 @@ def read_waveform(
 
     Args:
         path: the file.
-        start: where to begin, in seconds. The sound before it is skipped, not decoded, where the
-            format allows.
-        duration: how many seconds to read at most; None reads to the end.
+        duration: how many seconds to read at most.
 
     Returns:
         float32 of shape (samples,), values -1 to 1. A sound that is louder than that (files of
@@ -602,32 +574,31 @@ def read_waveform(
     Raises:
         NoSoundError: it is a film without a soundtrack.
         MediaError: the file is missing, broken, holds no sound, or is too long to read at once.
-        ValueError: `start` is negative or `duration` is not positive.
+        ValueError: `duration` is not positive.
 
     Source: https://pyav.basswood-io.com
     Introduced in notebook 3.
     """
-    if not start >= 0 or (duration is not None and not duration > 0):
-        raise ValueError(f"start is {start} and duration {duration}; both must be positive.")
-    runs = _mixed(check_file(path), start, duration)
+    if not duration > 0:
+        raise ValueError(f"duration is {duration}; it must be positive.")
+    runs = _mixed(check_file(path), duration)
     parts = [_resampled(_full_scale(np.concatenate(blocks)), rate) for rate, blocks in runs]
     return _full_scale(np.concatenate(parts))
 
 
-def _mixed(path: Path, start: float, duration: float | None, channel: int | None = None) -> list:
+def _mixed(path: Path, duration: float, channel: int | None = None) -> list:
     """Return [(rate, blocks), ...]: the mean of a sound's channels, or one `channel`."""
     runs, taken, power, powers = [], 0.0, 0.0, np.zeros(1)
-    for _, second, frame, _ in _frames(path, "audio", start):
+    for _, _, frame, _ in _frames(path, "audio"):
         if frame is None:
             break
         if not 1_000 <= (rate := frame.sample_rate) <= 768_000:
             raise MediaError(path, f"claims {rate} samples a second")
-        skipped = max(0, round((start - second) * rate)) if start else 0
-        block = _samples(frame)[:, skipped:]
-        if duration is not None:
-            block = block[:, : max(1, round((duration - taken) * rate))]
+        block = _samples(frame)
         if not block.size:
             continue
+        wanted = min(block.shape[1], (duration - taken) * rate)
+        block = block[:, : max(1, round(wanted))]
         mixed = block.mean(axis=0) if channel is None else block[min(channel, len(block) - 1)]
         if not runs or runs[-1][0] != rate:  # some radio recordings change it
             runs.append((rate, []))
@@ -635,16 +606,16 @@ def _mixed(path: Path, start: float, duration: float | None, channel: int | None
         power += mixed @ mixed
         powers = np.resize(powers, len(block)) + np.square(block).sum(axis=1)
         taken += block.shape[1] / rate
-        if duration is not None and taken > duration - HAIR:
+        if taken > duration - HAIR:
             break
         if taken > 60 * MAX_MINUTES:
-            advice = "read a part of it with start and duration"
+            advice = "read its beginning with duration, or save a part of it as a file"
             raise MediaError(path, f"has more than {MAX_MINUTES} minutes of sound", advice)
     if not runs:
-        raise MediaError(path, f"holds no sound, or ends before {start:g} s", "choose another")
+        raise MediaError(path, "holds no sound", "choose another file")
     # Channels that have nothing in common leave 1/n of their mean power.
     if channel is None and power < powers.mean() / (10 * len(powers)):
-        return _mixed(path, start, duration, int(powers.argmax()))
+        return _mixed(path, duration, int(powers.argmax()))
     return runs
 
 
@@ -671,8 +642,6 @@ def _full_scale(sound: np.ndarray) -> np.ndarray:
 
 def _resampled(sound: np.ndarray, rate: int) -> np.ndarray:
     """Return a sound at SAMPLE_RATE samples a second."""
-    import av
-
     if rate == SAMPLE_RATE:
         return sound
     resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import html
 import io
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -19,14 +18,13 @@ from course_utils import media
 from course_utils.catalog import Item
 from course_utils.figures import Figure, data_url, grid
 from course_utils.media import SAMPLE_RATE, MediaError, check_file, jpeg_bytes, read_frames
-from course_utils.session import is_live
 
 THUMBNAIL = 176  # pixels
 LONGEST = 20  # seconds of a sound that a player holds; what follows is cut off
 LARGEST = 4_000_000  # bytes of a film that a player holds; of larger files 3 seconds are shown
 PLAYS = {".mp4": "video/mp4", ".m4v": "video/mp4", ".webm": "video/webm"}  # in every browser
 KEPT = 64_000_000  # bytes of thumbnails and players that are kept
-_kept: OrderedDict[tuple, bytes | str] = OrderedDict()
+_kept: dict[tuple, bytes | str] = {}  # what was not asked for the longest comes first
 
 
 def _once(path: str | Path, make: Callable, *what):
@@ -36,20 +34,16 @@ def _once(path: str | Path, make: Callable, *what):
     made = _kept.pop(key) if key in _kept else make(path, *what)
     _kept[key] = made
     while sum(map(len, _kept.values())) > KEPT:
-        _kept.popitem(last=False)
+        del _kept[next(iter(_kept))]
     return made
 
 
-def thumbnail(path: str | Path, kind: str = "image") -> bytes:
+def thumbnail(path: Path, kind: str) -> bytes:
     """Return a small JPEG: of a picture, of four moments of a film, or of a sound's spectrogram.
 
     Raises:
         MediaError: the file is unusable.
     """
-    return _once(Path(path), _small, kind)
-
-
-def _small(path: Path, kind: str) -> bytes:
     if kind == "audio":
         return jpeg_bytes(_spectrogram(media.read_waveform(path, duration=LONGEST)), THUMBNAIL)
     if kind == "image":
@@ -75,7 +69,7 @@ def _spectrogram(sound: np.ndarray, size: int = 1024, bands: int = 48) -> Image.
 def small_picture(item: Item) -> Image.Image:
     """Return a thumbnail as a picture, or a grey square for a file that has become unusable."""
     try:
-        return Image.open(io.BytesIO(thumbnail(item.path, item.kind)))
+        return Image.open(io.BytesIO(_once(item.path, thumbnail, item.kind)))
     except (MediaError, OSError):
         return Image.new("RGB", (THUMBNAIL, THUMBNAIL), "#BBBBBB")
 
@@ -125,7 +119,7 @@ def video_tag(path: str | Path, name: str, alt: str = "") -> str:
         return f'<img class="cg-film" alt="{label}" src="{_moving(frames, 125)}">'
     poster = path.parent / "posters" / f"{path.stem}.jpg"  # a frame that was chosen by hand
     frame = media.read_image(poster) if poster.is_file() else Image.fromarray(moments(path, 1)[0])
-    look = 'controls loop muted playsinline preload="metadata"'
+    look = 'controls loop muted playsinline preload="metadata" style="max-width:100%"'
     poster = data_url("image/jpeg", jpeg_bytes(frame, 320))
     source = data_url(mime, path.read_bytes())
     return f'<video {look} aria-label="{label}" poster="{poster}" src="{source}"></video>'
@@ -146,15 +140,16 @@ def media_html(item: Item) -> str:
     try:
         if item.kind == "video":
             return _once(item.path, video_tag, item.title, item.alt)
-        source = data_url("image/jpeg", thumbnail(item.path, item.kind))
-        style = "cg-sound" if item.kind == "audio" else "cg-picture"
-        shown = f'<img class="{style}" src="{source}" alt="{html.escape(item.alt or item.name)}">'
-        return shown + (_once(item.path, audio_tag, item.title) if item.kind == "audio" else "")
+        source = data_url("image/jpeg", _once(item.path, thumbnail, item.kind))
+        look = f'src="{source}" alt="{html.escape(item.alt or item.name)}"'
+        if item.kind == "image":
+            return f"<img {look}>"
+        return f'<img class="cg-sound" {look}>{_once(item.path, audio_tag, item.title)}'
     except MediaError as error:  # its name will do: nobody knows the folder of recordings
         return html.escape(str(MediaError(error.path.name, error.problem, error.remedy)))
 
 
-class Players:
+class Players(Figure):
     """Films to watch or sounds to listen to, each with its title or transcript below.
 
     Where nothing can play, it is a picture: four moments of each film, each sound's spectrogram.
@@ -171,55 +166,41 @@ class Players:
         self.titles = list(titles) or [getattr(item, "title", "a sound") for item in self.items]
         if not self.items or len(self.items) != len(self.titles):
             raise ValueError("Give at least one film or sound, and a title for each.")
-
-    def _repr_mimebundle_(self, include=None, exclude=None):
         pictures = [
             _spectrogram(x) if isinstance(x, np.ndarray) else small_picture(x) for x in self.items
         ]
         alt = f"Players, not live here: {'; '.join(self.titles)}."
-        data, metadata = grid(pictures, self.titles, alt)._repr_mimebundle_()
-        data["text/plain"] = repr(self)
-        return (data | {"text/html": self.html()} if is_live() else data), metadata
+        words = "\n".join(f"[a player in a live notebook] {title}" for title in self.titles)
+        super().__init__(grid(pictures, self.titles, alt).data, alt, words)
 
     def html(self) -> str:
         """Return the players as HTML."""
-        shown = ""
+        shown, style = "", "margin:0 16px 12px 0;max-width:min(300px,100%)"
         for item, title in zip(self.items, self.titles, strict=True):
             if getattr(item, "kind", "audio") == "video":
-                width, tag = "300px", video_tag(item.path, title, item.alt)
+                tag = video_tag(item.path, title, item.alt)
             else:
-                width, tag = "auto", audio_tag(getattr(item, "path", item), title)
-            shown += (
-                f'<figure style="margin:0 16px 12px 0;width:{width};max-width:100%">'
-                + tag.replace("<video", '<video width="100%"')
-                + f"<figcaption>{html.escape(title)}</figcaption></figure>"
-            )
+                tag = audio_tag(getattr(item, "path", item), title)
+            caption = f"<figcaption>{html.escape(title)}</figcaption>"
+            shown += f'<figure style="{style}">{tag}{caption}</figure>'
         return f'<div style="display:flex;flex-flow:row wrap">{shown}</div>'
-
-    def __repr__(self) -> str:
-        return "\n".join(f"[a player in a live notebook] {title}" for title in self.titles)
 
 
 class Animation(Figure):
     """Drawings that move where somebody is watching; elsewhere the first and the last of them."""
 
-    def __init__(self, drawings: Sequence[Figure], alt: str, milliseconds: int = 400):
-        """Take drawings in order, what they show in words, and how long each is shown."""
+    def __init__(self, drawings: Sequence[Figure], alt: str):
+        """Take drawings of one size, in order, and what they show in words."""
         if not drawings:
             raise ValueError("There are no drawings to show.")
         self.pages = [Image.open(io.BytesIO(drawing.data)).convert("RGB") for drawing in drawings]
-        self.milliseconds, file = milliseconds, io.BytesIO()
-        ends = [self.pages[0], *self.pages[1:][-1:]]
-        size = max(page.width for page in ends), sum(page.height for page in ends)
-        sheet = Image.new("RGB", size, "white")
-        for i, page in enumerate(ends):
-            sheet.paste(page, (0, i * ends[0].height))
-        sheet.quantize(96).save(file, "PNG", optimize=True)
+        ends, file = np.vstack([self.pages[0], self.pages[-1]]), io.BytesIO()
+        Image.fromarray(ends).quantize(96).save(file, "PNG", optimize=True)
         super().__init__(file.getvalue(), alt)
 
     def html(self) -> str:
         """Return the moving picture as HTML; who has asked for no motion sees its ends."""
-        still, moving = data_url(self.mime, self.data), _moving(self.pages, self.milliseconds)
+        still, moving = data_url(self.mime, self.data), _moving(self.pages, 400)
         return (
             f'<picture><source media="(prefers-reduced-motion: reduce)" srcset="{still}"><img '
             f'src="{moving}" style="max-width:100%" alt="{html.escape(self.alt)}"></picture>'

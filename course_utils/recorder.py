@@ -41,7 +41,7 @@ def safe_name(name: str) -> str:
     return f"{stem[:40].strip(' .') or 'file'}{dot}{suffix}"
 
 
-def look(path: Path, kinds: Sequence[str] = KINDS) -> str:
+def look(path: Path, kinds: Sequence[str]) -> str:
     """Return in words what a file is.
 
     Raises:

@@ -5,6 +5,7 @@ Everything up to `rocchio` is built step by step in notebook 1.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import zip_longest
 
@@ -28,13 +29,13 @@ def cosine_similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     Source: https://en.wikipedia.org/wiki/Cosine_similarity
     Introduced in notebook 1.
     """
-    a, b = (_floating(each) for each in (a, b))
+    (a, lengths_a), (b, lengths_b) = _with_lengths(a), _with_lengths(b)
     if a.shape[-1] != b.shape[-1]:
         raise ValueError(
             f"The vectors have {a.shape[-1]} and {b.shape[-1]} dimensions; only vectors of one "
             "encoder can be compared."
         )
-    return a @ b.T / np.multiply.outer(_lengths(a), _lengths(b))
+    return a @ b.T / np.multiply.outer(lengths_a, lengths_b)
 
 
 def best_cosines(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> np.ndarray:
@@ -60,22 +61,20 @@ def unit_length(vectors: np.ndarray) -> np.ndarray:
 
     Introduced in notebook 1.
     """
-    vectors = _floating(vectors)
-    return vectors / _lengths(vectors)[..., None]
+    vectors, lengths = _with_lengths(vectors)
+    return vectors / lengths[..., None]
 
 
-def _floating(vectors: np.ndarray) -> np.ndarray:
+def _with_lengths(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return vectors as floating-point numbers, and the length of each."""
     vectors = np.asarray(vectors)
-    return vectors.astype(np.result_type(vectors, np.float32), copy=False)
-
-
-def _lengths(vectors: np.ndarray) -> np.ndarray:
+    vectors = vectors.astype(np.result_type(vectors, np.float32), copy=False)
     lengths = np.sqrt(np.einsum("...d,...d->...", vectors, vectors))
     if not np.isfinite(lengths).all():
         raise ValueError("A vector holds NaN or infinity; encode its file again.")
     if (lengths == 0).any():
         raise ValueError("A vector is all zeros; it has no direction, so no cosine.")
-    return lengths
+    return vectors, lengths
 
 
 def top_k(query: np.ndarray, vectors: np.ndarray, k: int = 5) -> tuple[np.ndarray, np.ndarray]:
@@ -105,20 +104,17 @@ def top_k(query: np.ndarray, vectors: np.ndarray, k: int = 5) -> tuple[np.ndarra
     return best, scores[best]
 
 
-def rocchio(
-    query: np.ndarray, liked: np.ndarray = (), disliked: np.ndarray = (), weights=(1.0, 0.75, 0.15)
-) -> np.ndarray:
+def rocchio(query: np.ndarray, liked: np.ndarray = (), disliked: np.ndarray = ()) -> np.ndarray:
     """Move a query towards what was liked and away from what was disliked.
 
-    The new query is the old one, plus the mean of the liked, minus the mean of the disliked, each
-    times its weight; these three are the book's. What is liked counts more: it says where to go,
-    and dislikes only say where not to.
+    The new query is the old one, plus 0.75 times the mean of the liked, minus 0.15 times the mean
+    of the disliked; these weights are the book's. What is liked counts more: it says where to go,
+    and dislikes only say where not to. Together they weigh less than the query: none cancels it.
 
     Args:
         query: shape (d,).
         liked: n vectors, shape (n, d); there may be none.
         disliked: m vectors, shape (m, d); there may be none.
-        weights: of the query, of the liked and of the disliked.
 
     Returns:
         The moved query, unit length, shape (d,).
@@ -127,14 +123,12 @@ def rocchio(
     Schuetze, Introduction to Information Retrieval (2008), ch. 9
     Introduced in notebook 1.
     """
-    moved = weights[0] * unit_length(query)
-    for vectors, weight in ((liked, weights[1]), (disliked, -weights[2])):
+    moved = unit_length(query)
+    for vectors, weight in ((liked, 0.75), (disliked, -0.15)):
         if len(vectors):
             if np.shape(vectors)[1:] != np.shape(query):
                 raise ValueError("Give lists of vectors of one encoder; no others can be added.")
             moved = moved + weight * unit_length(vectors).mean(axis=0)
-    if np.linalg.norm(moved) < 1e-6:
-        raise ValueError("Likes and dislikes cancel the query out; take some of them back.")
     return unit_length(moved)
 
 
@@ -161,10 +155,10 @@ def reciprocal_rank_fusion(
     """
     if k < 0 or any(len(set(ranking)) < len(ranking) for ranking in rankings):
         raise ValueError(f"k is {k}; it must not be negative, nor may a ranking have an id twice.")
-    sums: dict[str, float] = {}
+    sums: Counter[str] = Counter()
     for rank, items in enumerate(zip_longest(*rankings), 1):  # by rank: equal ranks, equal sums
         for item in items:
             if item is not None:
-                sums[item] = sums.get(item, 0.0) + 1 / (k + rank)
-    best = sorted(sums, key=sums.get, reverse=True)  # stable: equals keep their order
-    return best, [sums[item] for item in best]
+                sums[item] += 1 / (k + rank)
+    ranked = sums.most_common()  # equals keep their order
+    return [item for item, _ in ranked], [total for _, total in ranked]

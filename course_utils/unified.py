@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from itertools import chain, islice, zip_longest
 from pathlib import Path
 from random import Random
 
@@ -21,7 +21,7 @@ from course_utils.cache import EmbeddingCache
 from course_utils.catalog import Catalog, Item, item_id
 from course_utils.evaluation import Percentiles, above
 from course_utils.search import best_cosines, reciprocal_rank_fusion
-from course_utils.store import MemoryStore, Store
+from course_utils.store import MAX_RESULTS, MemoryStore, Store
 
 KINDS = ("image", "video", "audio")
 SPACES = {"image": ("image",), "video": ("video", "image", "audio"), "audio": ("audio",)}
@@ -79,9 +79,10 @@ class Match:
     @property
     def path(self) -> str:
         """The paths in words."""
-        before = [[f"{hop.item.name} {hop}" for hop in path[:-1]] for path in self.paths]
-        parts = zip(before, self.paths, strict=True)
-        return "; ".join(", and with it this ".join([*x, str(y[-1])]) for x, y in parts)
+        return "; ".join(
+            "".join(f"{hop.item.name} {hop}, and with it this " for hop in bridge) + str(last)
+            for *bridge, last in self.paths
+        )
 
     @property
     def best(self) -> Hop:
@@ -183,7 +184,7 @@ class UnifiedSearch:
         """
         for encoder in self.encoders.values():
             self.store.create(encoder)  # says no now, before hours of encoding
-        items, problems = {item_id(item.path): item for item in catalog}, []
+        items = {item_id(item.path): item for item in catalog}
         # Of what is there already nothing stays: a film may have been longer, or a picture, once.
         for space in KINDS:
             self.store.delete(space, [name + part for name in items for part in PARTS])
@@ -191,19 +192,19 @@ class UnifiedSearch:
             for name in items:
                 known.pop(name, None)
         self._scales.clear()
-        for space, kind in self._known:
-            found: list[media.MediaError] = []
-            unfit = {problem.path for problem in problems}
-            asked = [x for x in items.values() if x.kind == kind and x.path not in unfit]
-            arrays = self._encode(space, kind, [item.path for item in asked], found)
-            unfit = {problem.path for problem in found}
-            if space == kind:
-                problems += found
-            for problem in found if space != kind else ():
-                if not isinstance(problem, media.NoSoundError):
-                    print(f"Added in part: {problem}")
-            self._write(space, kind, [x for x in asked if x.path not in unfit], arrays)
-        return Catalog(items.values()).without(problems)
+        for kind, spaces in SPACES.items():
+            asked = Catalog(item for item in items.values() if item.kind == kind)
+            asked, vectors = self.encoders[kind].embed(asked)
+            self._write(kind, kind, asked, vectors[:, None])
+            for space in spaces[1:]:
+                problems: list[media.MediaError] = []
+                arrays = self._encode(space, kind, asked.paths, problems)
+                unfit = {problem.path for problem in problems}
+                self._write(space, kind, [x for x in asked if x.path not in unfit], arrays)
+                for problem in problems:
+                    if not isinstance(problem, media.NoSoundError):
+                        print(f"Added in part: {problem}")
+        return Catalog(item for name, item in items.items() if name in self.items)
 
     def _encode(self, space: str, kind: str, paths: list, problems=None) -> list[np.ndarray]:
         """Return what files of a kind are in a space: arrays (m, d), most with one row."""
@@ -220,11 +221,12 @@ class UnifiedSearch:
         frames = media.read_frames(path, rate=rate, start=moments[0], count=len(moments))
         return self.encoders["image"].encode_frames(frames)
 
-    def _write(self, space: str, kind: str, items: list[Item], arrays: list[np.ndarray]) -> None:
+    def _write(self, space: str, kind: str, items: Iterable[Item], arrays: Iterable) -> None:
         ids, labels, vectors = [], [], []
         for item, array in zip(items, arrays, strict=True):
             name = item_id(item.path)
-            self.items[name], self._known[space, kind][name] = item, array
+            self.items[name] = item
+            self._known[space, kind][name] = array
             if (space, kind) == ("video", "video"):
                 self._seconds[name] = media.video_seconds(item.path)
             frames = (space, kind) == ("image", "video")
@@ -244,14 +246,13 @@ class UnifiedSearch:
         if key not in self._scales:
             vectors, sources = [], []
             for known in (self._known[space, each] for each in key[1:]):
-                names = sorted(Random(0).sample(sorted(known), min(len(known), SAMPLE)))
+                names = Random(0).sample(sorted(known), min(len(known), SAMPLE))
                 vectors.append([known[name] for name in names])
                 sources.append(np.array([self.items[name].source or name for name in names]))
-            different = sources[0][:, None] != sources[1][None]
-            if kind == other:
-                different = np.triu(different, 1)  # each pair once
-            scores = best_cosines(*vectors)[different] if different.any() else None
-            self._scales[key] = None if scores is None else Percentiles.of(scores)
+            different = sources[0][:, None] != sources[1]
+            self._scales[key] = None
+            if different.any():
+                self._scales[key] = Percentiles.of(best_cosines(*vectors)[different])
         return self._scales[key]
 
     def search(
@@ -304,9 +305,10 @@ class UnifiedSearch:
             return [[(hop,) for hop in hops] for hops in found]
         if not {"image", "audio"} <= {*spaces}:
             return []
-        bridges = self._nearest(query, query.kind, "video", BRIDGES, without)
-        found = [self._nearest(bridge.item, kind, kind, depth, without) for bridge in bridges]
-        return [[(b, hop) for hop in hops] for b, hops in zip(bridges, found, strict=True)]
+        return [
+            [(bridge, hop) for hop in self._nearest(bridge.item, kind, kind, depth, without)]
+            for bridge in self._nearest(query, query.kind, "video", BRIDGES, without)
+        ]
 
     def item(self, query: str | Path | Item) -> Item:
         """Return the item that a query stands for: itself, a file, or an added item's id or name.
@@ -331,25 +333,21 @@ class UnifiedSearch:
 
     def _nearest(self, query: Item, space: str, kind: str, k: int, without: set[str]) -> list[Hop]:
         """Return the k items of a kind that are nearest to an item in one space."""
-        try:
-            (vectors,) = self._encode(space, query.kind, [query.path])
-        except media.MediaError:
-            if (query.kind, space) != ("video", "audio"):
-                raise
-            return []  # a video without sound
-        best, limit, more = {}, (k + len(without)) * MAX_FRAMES, True
+        sound = (query.kind, space) == ("video", "audio")  # which a film may lack
+        arrays = self._encode(space, query.kind, [query.path], [] if sound else None)
+        vectors = list(chain.from_iterable(arrays))
         frames = (space, kind) == ("image", "video")
-        while more:
+        for limit in ((k + len(without)) * MAX_FRAMES, MAX_RESULTS):
             lists = [self.store.search(self.encoders[space], v, limit, kind=kind) for v in vectors]
-            for hit in chain.from_iterable(lists):
+            best: dict[str, tuple[float, str]] = {}
+            for hit in sorted(chain.from_iterable(lists), key=lambda hit: -hit.score):
                 name, _, number = hit.id.rpartition(FRAME) if frames else (hit.id, "", "")
                 if name in self.items and name not in without:
-                    better = hit.score > best.get(name, (-2.0, ""))[0]
-                    best[name] = (hit.score, number) if better else best[name]
-            more = len(best) < k and min(map(len, lists)) == limit  # others of an earlier day
-            limit *= 4
+                    best.setdefault(name, (hit.score, number))
+            if len(best) >= k or all(len(hits) < limit for hits in lists):
+                break  # else what is in the store from an earlier day may hide some
         scale, hops = self.scale(space, query.kind, kind), []
-        for name, (cosine, number) in sorted(best.items(), key=lambda found: -found[1][0])[:k]:
+        for name, (cosine, number) in islice(best.items(), k):
             seconds = key_moments(self._seconds[name])[int(number)] if number else None
             percentile = scale.percentile(cosine) if scale else None
             hops.append(Hop(space, self.items[name], cosine, percentile, seconds))

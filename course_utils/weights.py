@@ -52,16 +52,21 @@ class Weights:
     @property
     def state(self) -> dict:
         """Parameter name -> tensor, as `torch.nn.Module.load_state_dict` takes it; read anew."""
+        state = self.stored()
+        for name, value in state.items():
+            if value.ndim == 5 and value.shape[-1] > value.shape[2] == 1:  # the middle frame:
+                state[name] = torch.nn.functional.pad(value, (0, 0, 0, 0, 1, 1))  # zeros around it
+        return state
+
+    def stored(self) -> dict:
+        """Return parameters as the file has them, kernels that see one frame one frame deep."""
         try:
             plain = self.path.suffix == ".safetensors"
             state = load_file(self.path) if plain else torch.load(self.path, weights_only=True)
             for name, value in state.items():
-                if value.ndim == 5 and value.shape[-1] > 1:
-                    if self.blind:
-                        value = value.sum(dim=2, keepdim=True, dtype=torch.float32).to(value.dtype)
-                    if value.shape[2] == 1:  # the middle frame: zeros come before and behind it
-                        value = torch.nn.functional.pad(value, (0, 0, 0, 0, 1, 1))
-                    state[name] = value
+                if value.ndim == 5 and self.blind:
+                    whole = value.sum(dim=2, keepdim=True, dtype=torch.float32)
+                    state[name] = whole.to(value.dtype)
             return state
         except Exception:  # a pickle that holds more than numbers could run code
             raise _refused(self.path, "it is not a plain file of weights") from None
@@ -79,7 +84,7 @@ def load_weights(network: str = "resnet18") -> Weights:
     if choice not in ("auto", "official", "offline"):
         raise WeightsError(f"COURSE_WEIGHTS is {choice!r}; it may be auto, official or offline.")
     if folder := os.environ.get("COURSE_WEIGHTS_DIR"):
-        own, official = Path(folder).expanduser(), NETWORKS[network][1].rsplit("/", 1)[1]
+        own, official = Path(folder).expanduser(), Path(NETWORKS[network][1]).name
         for path in (own / official, *sorted(own.glob(f"{network}*.safetensors"))):
             if path.is_file():
                 return _checked(network, path, f"{path.name} from {folder}")
@@ -103,7 +108,7 @@ def official_path(network: str) -> Path:
     A WeightsError says that they are not there and cannot be reached.
     """
     url = NETWORKS[network][1]
-    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[1]
+    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(url).name
     if not path.exists() and (why := _fetch(url, path)):
         raise WeightsError(f"the official weights could not be fetched: {why}")
     return path
@@ -128,8 +133,8 @@ def _fetch(url: str, path: Path) -> str:
 
 def _checked(network: str, path: Path, note: str) -> Weights:
     """Refuse a file whose SHA-256 does not begin as that of the file of its name."""
-    official, course = NETWORKS[network][1].rsplit("/", 1)[1], f"{network}-course.safetensors"
-    wanted = {official: official[-12:-4], course: NETWORKS[network][2]}.get(path.name, "")
+    official, course = Path(NETWORKS[network][1]), f"{network}-course.safetensors"
+    wanted = {official.name: official.stem[-8:], course: NETWORKS[network][2]}.get(path.name, "")
     try:
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
@@ -152,13 +157,27 @@ def build(network: str, weights: Weights) -> torch.nn.Module:
     with torch.device("meta"):  # shapes without memory: the parameters themselves move in
         model = NETWORKS[network][0]()
     model.fc = torch.nn.Identity()  # what goes in comes out
-    state = {name: x for name, x in weights.state.items() if not name.startswith("fc.")}
+    state = {name: x for name, x in weights.stored().items() if not name.startswith("fc.")}
+    see_one_frame(model, state)
     try:
         model.load_state_dict(state, assign=True)
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip()[:300]
         raise _refused(weights.path, f"it does not fit {network} ({first})") from None
     return model.eval().requires_grad_(False)
+
+
+def see_one_frame(network: torch.nn.Module, state: dict) -> None:
+    """Make those kernels of a network one frame deep that are so in a state.
+
+    With zeros before and behind the frame they would give the same answers, for three times the
+    work: a time-blind network is made of them, and so is most of the course's own R3D-18.
+    """
+    for name, conv in network.named_modules():
+        kernel = state.get(f"{name}.weight")
+        if isinstance(conv, torch.nn.Conv3d) and kernel is not None and kernel.shape[2] == 1:
+            conv.kernel_size, conv.padding = (1, *conv.kernel_size[1:]), (0, *conv.padding[1:])
+            conv.weight = torch.nn.Parameter(conv.weight[:, :, :1], requires_grad=False)
 
 
 def inflate(state: dict, frames: int = 3) -> dict:

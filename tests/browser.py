@@ -17,10 +17,12 @@ import time
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlparse
 
 import nbformat
 import pytest
+from playwright.sync_api import Error, expect, sync_playwright
+
+expect.set_options(timeout=30_000)
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -29,6 +31,7 @@ CHROMIUM_ARGS = [
     "--no-sandbox",
     "--disable-background-networking",
     "--disable-component-update",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # only the server is reached
     "--disable-audio-output",  # a machine without loudspeakers may wait for them for ever
     "--use-fake-device-for-media-stream",  # a camera and a microphone made of test pictures, beeps
     "--use-fake-ui-for-media-stream",  # nobody is there to allow their use
@@ -36,14 +39,13 @@ CHROMIUM_ARGS = [
 needs_chromium = pytest.mark.skipif(
     not CHROMIUM, reason="needs Chromium; on Debian: apt-get install chromium"
 )
-IDLE = ".jp-Notebook-ExecutionIndicator[data-status='idle']"
+IDLE = "jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
 SETTINGS = {
     # All cells stay in the page, also those out of sight, so that the test can find them.
     "notebook-extension/tracker": {"windowingMode": "none"},
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
 }
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-PROMPTS = "[...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')]"
 
 
 @dataclass
@@ -66,21 +68,21 @@ def serving(home: Path, program: str = "lab", **variables: str):
     shutil.copytree(ROOT / "notebooks", course / "notebooks")
     (course / "data").symlink_to(ROOT / "data")
     for name, values in SETTINGS.items():
-        file = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        file = home / "CONFIG/lab/user-settings/@jupyterlab" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(values))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    folders = {"SETTINGS": "settings", "WORKSPACES": "workspaces"}
-    environment = {f"JUPYTERLAB_{name}_DIR": str(home / x) for name, x in folders.items()}
-    environment |= {"HOME": str(home), "JUPYTER_RUNTIME_DIR": str(home / "runtime")}
-    options = ["--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"]
-    options += ["--IdentityProvider.token=course", f"--ServerApp.root_dir={course}"]
+    options = ["--no-browser", "--expose-app-in-browser", "--allow-root", "--ip=127.0.0.1"]
+    options += [f"--port={port}", "--IdentityProvider.token=course"]
+    options += [f"--ServerApp.root_dir={course}"]
+    own = {"HOME": str(home), "PYTHONPATH": str(ROOT)}
+    own |= {f"JUPYTER_{name}_DIR": str(home / name) for name in ("CONFIG", "RUNTIME")}
     with (home / "log").open("w") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "jupyter", program, *options],
-            env={**os.environ, **environment, "PYTHONPATH": str(ROOT), **variables},
+            env={**os.environ, **own, **variables},
             stdout=log,
             stderr=log,
         )
@@ -100,18 +102,18 @@ def serving(home: Path, program: str = "lab", **variables: str):
 
 
 @contextlib.contextmanager
-def opened(server: Server, notebook: str, cells=None, seconds: int = 480, size=(1280, 720)):
+def opened(server: Server, notebook: str, cells=None, options=CHROMIUM_ARGS):
     """Open a notebook in a browser that reaches the server alone, and run it from top to bottom.
 
     Stored outputs of `notebook`, a name in `notebooks/`, are taken out; `cells` are the sources of
-    one that is made here. `seconds` is how long all cells may take. Yields Playwright's page.
+    one that is made here. `options` are Chromium's. Yields Playwright's page.
     """
-    from playwright.sync_api import sync_playwright
-
     file = server.course / "notebooks" / notebook
-    made = [nbformat.v4.new_code_cell(source.strip()) for source in cells or ()]
-    content = nbformat.v4.new_notebook(cells=made, metadata=KERNEL)
-    content = nbformat.read(file, 4) if cells is None else content
+    if cells is None:
+        content = nbformat.read(file, 4)
+    else:
+        made = [nbformat.v4.new_code_cell(source.strip()) for source in cells]
+        content = nbformat.v4.new_notebook(cells=made, metadata=KERNEL)
     for cell in content.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
@@ -119,9 +121,8 @@ def opened(server: Server, notebook: str, cells=None, seconds: int = 480, size=(
     where = {"lab": "lab/tree", "notebook": "notebooks"}[server.program]
     query = "token=course" + "&reset" * (server.program == "lab")  # without the tabs of before
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
-        page = browser.new_page(viewport={"width": size[0], "height": size[1]})
-        page.route("**", lambda route: _local(route, urlparse(server.address).netloc))
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
+        page = browser.new_page(viewport={"width": 1280, "height": 720})
         # Jupyter may ask something, such as when a save took long.
         page.add_locator_handler(
             page.locator(".jp-Dialog"),
@@ -129,39 +130,22 @@ def opened(server: Server, notebook: str, cells=None, seconds: int = 480, size=(
             no_wait_after=True,
         )
         page.goto(f"{server.address}/{where}/notebooks/{notebook}?{query}")
-        run_all(page, seconds)
+        run_all(page)
         yield page
         browser.close()
 
 
-def _local(route, ours: str) -> None:
-    address = urlparse(route.request.url)
-    outside = address.scheme.startswith("http") and address.netloc != ours
-    (route.abort if outside else route.continue_)()
+def command(page, name: str, **arguments) -> None:
+    """Execute a command of Jupyter's menus, and wait until it is done."""
+    script = "async ([name, arguments]) => void await jupyterapp.commands.execute(name, arguments)"
+    page.evaluate(script, [name, arguments])
 
 
-def run_all(page, seconds: int = 480) -> None:
-    """Choose Run, Run All Cells, until a cell says that it runs, and wait for the last one."""
-    from playwright.sync_api import TimeoutError
-
-    page.wait_for_selector(IDLE, timeout=120_000)
-    for _ in range(4):  # a slow page misses a click
-        with contextlib.suppress(TimeoutError):
-            page.get_by_text("Run", exact=True).first.click(timeout=20_000)
-            page.get_by_text("Run All Cells", exact=True).first.click(timeout=20_000)
-            running = f"() => {PROMPTS}.some(prompt => /[*\\d]/.test(prompt.innerText))"
-            page.wait_for_function(running, timeout=15_000)
-            break
-        page.keyboard.press("Escape")
-        if page.locator(".jp-Dialog").count():  # a question that no answer closes
-            page.reload()
-            page.wait_for_selector(IDLE, timeout=120_000)
-    else:
-        pytest.fail("Jupyter runs no cell")
-    done = f"() => {PROMPTS}.every(prompt => !prompt.innerText.includes('*'))"
-    page.wait_for_function(done, timeout=1000 * seconds)
-    page.wait_for_timeout(3000)  # widgets come after the last number, and a slow page's stars late
-    page.wait_for_function(done, timeout=1000 * seconds)
+def run_all(page) -> None:
+    """Run all cells, as soon as there is a kernel."""
+    page.wait_for_function(f"window.{IDLE}", timeout=120_000)  # else Jupyter asks for a kernel
+    command(page, "notebook:run-all-cells")
+    page.wait_for_timeout(3000)  # widgets come after the last number
 
 
 def errors(page) -> list[str]:
@@ -173,24 +157,8 @@ def errors(page) -> list[str]:
     return said.all_inner_texts() + lost.all_inner_texts()
 
 
-def dark_theme(page, name: str = "JupyterLab Dark") -> None:
-    """Choose a theme in JupyterLab's menu."""
-    for entry in ("Settings", "Theme", name):
-        page.get_by_text(entry, exact=True).first.click()
-    wanted = str("Dark" not in name).lower()
-    page.wait_for_function("wanted => document.body.dataset.jpThemeLight === wanted", arg=wanted)
-    page.locator("#jupyterlab-splash").wait_for(state="detached", timeout=20_000)
-
-
-def close_side_bar(page) -> None:
-    """Give the notebook all of JupyterLab's width."""
-    page.get_by_role("tab", name="File Browser").first.click()
-
-
 def plays(page, player) -> None:
     """Press the space bar on a player until it has moved on; a busy page may miss a key."""
-    from playwright.sync_api import Error
-
     for _ in range(3):
         with contextlib.suppress(Error):  # a card that is drawn anew gets a new player
             player.scroll_into_view_if_needed()

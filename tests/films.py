@@ -68,12 +68,3 @@ def write(
             heard.sample_rate = 48_000
             container.mux([*track.encode(heard), *track.encode(None)])
     return path
-
-
-def turn(path) -> None:
-    """Set an MP4's display matrix to a quarter turn clockwise, as a phone held upright does."""
-    data = bytearray(path.read_bytes())
-    at = data.index(b"tkhd") + 4 + 40
-    matrix = [0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30]
-    data[at : at + 36] = b"".join(value.to_bytes(4, "big", signed=True) for value in matrix)
-    path.write_bytes(data)

@@ -59,13 +59,11 @@ class Search:
 
 @pytest.fixture
 def pictures(tmp_path):
-    """Eight small pictures in two folders: four warm ones and four cold ones."""
-    for i in range(8):
-        folder = tmp_path / ("warm" if i < 4 else "cold")
-        folder.mkdir(exist_ok=True)
-        Image.new("RGB", (40, 30), (250 - 20 * i, 60, 20 * i)).save(folder / f"{i}.png")
-    found = Catalog.from_folder(tmp_path)
-    return found[np.argsort([item.name for item in found])]
+    """Eight small pictures: four warm ones and four cold ones."""
+    items = [Item(tmp_path / f"{i}.png", label="warm" if i < 4 else "cold") for i in range(8)]
+    for i, item in enumerate(items):
+        Image.new("RGB", (40, 30), (250 - 20 * i, 60, 20 * i)).save(item.path)
+    return Catalog(items)
 
 
 @pytest.fixture
@@ -129,18 +127,28 @@ def test_three_layers_say_the_same(make, pictures, monkeypatch):
     box = make(pictures, heading="A heading")
     bundle, metadata = box._repr_mimebundle_()
     assert set(bundle) == {"image/jpeg", "text/plain"}
-    assert bundle["text/plain"] == repr(box) == box.text()
+    assert bundle["text/plain"] == repr(box)
     alt = metadata["image/jpeg"]["alt"]
     assert alt.startswith("Query: 0. ")
     for name in names(box):
         assert re.search(rf"\d\. (right |wrong )?{name}", alt)
-        assert re.search(rf"^ +\d  +\d\.\d\d  [✓✗]? ?{name} \((warm|cold)\)", box.text(), re.M)
+        assert re.search(rf"^ +\d  +\d\.\d\d  [✓✗]? ?{name} \((warm|cold)\)", repr(box), re.M)
     assert Image.open(io.BytesIO(box.picture().data)).width > 400
     assert make(pictures, heading="A heading")._repr_mimebundle_()[0] == bundle  # nbval compares
     monkeypatch.setenv("COURSE_GALLERY", "live")
     live, _ = box._repr_mimebundle_()
     assert live.pop(VIEW)["model_id"] == box.widget().model_id and live == bundle
     assert len(cards(box)) == len(names(box)) == shown(box).count("cosine ")
+
+
+def test_colab_is_told_where_the_code_of_sliders_comes_from(pictures, monkeypatch):
+    monkeypatch.setenv("COURSE_GALLERY", "live")
+    installed = SimpleNamespace(_installed_url="https://manager")
+    there = SimpleNamespace(_widgets=installed, enable_custom_widget_manager=lambda: None)
+    monkeypatch.setitem(sys.modules, "google.colab.output", there)
+    shown = [gallery(pictures), Explore("{number}".format, number=(0, 9, 1, 3))]
+    for _, metadata in (each._repr_mimebundle_() for each in shown):
+        assert metadata[VIEW]["colab"]["custom_widget_manager"]["url"] == "https://manager"
 
 
 @each_box
@@ -188,12 +196,12 @@ def test_what_vanishes_or_fails_leaves_the_box_standing(make, media, monkeypatch
     for item in media[1:3]:
         item.path.unlink()
     assert "does not exist" in shown(box) and box.picture().data and names(box)
-    before = box.text()
+    before = repr(box)
     for error in (KeyError("No such <thing>."), ValueError("No such <thing>.")):
         monkeypatch.setattr(box, "_ask", lambda _, error=error: (_ for _ in ()).throw(error))
         cards(box)[0].children[1].click()
         assert "⚠ No such &lt;thing&gt;." in box.said.value
-        assert box.text() == before and box.back.disabled
+        assert repr(box) == before and box.back.disabled
 
 
 TABLE = """\
@@ -205,14 +213,14 @@ rank  cosine  item
 
 
 def test_a_gallery_ranks_by_cosine_and_says_what_it_is_worth(pictures):
-    assert gallery(pictures).text() == TABLE.format("", "", "")
+    assert repr(gallery(pictures)) == TABLE.format("", "", "")
     scale = Percentiles.of(np.linspace(0.5, 0.982, 300))
     scaled = gallery(pictures, scale=scale)
-    assert scaled.text() == TABLE.format(", above 99 %", ", above 87 %", ", above 68 %")
+    assert repr(scaled) == TABLE.format(", above 99 %", ", above 87 %", ", above 68 %")
     assert re.findall(r"width:(\d+)%", shown(scaled)) == ["100", "88", "69"]  # the bars' lengths
     assert scaled.columns()[0][1][0].cosine == pytest.approx(np.cos(np.pi / 16))
     button(scaled, "More").click()
-    assert "above" not in scaled.text()  # the moved query is no item
+    assert "above" not in repr(scaled)  # the moved query is no item
 
 
 def test_right_and_wrong_are_marked_where_they_are_known(pictures, tmp_path):
@@ -221,11 +229,11 @@ def test_right_and_wrong_are_marked_where_they_are_known(pictures, tmp_path):
     own = tmp_path / "own.png"
     for items, query, signs in ((pictures, 3, "✓✗✓✗✓"), (pictures, own, ""), (plain, 3, "")):
         box = gallery(items, query, 5)
-        assert "".join(re.findall("[✓✗]", box.text())) == signs
+        assert "".join(re.findall("[✓✗]", repr(box))) == signs
         assert "".join(re.findall(">([✓✗])<", shown(box))) == signs
         rights = signs.count("✓")
         assert box.picture().alt.count("right") == shown(box).count('label="right"') == rights
-        assert "unlabelled" not in box.text() + "".join(x.children[0].value for x in cards(box))
+        assert "unlabelled" not in repr(box) + "".join(x.children[0].value for x in cards(box))
 
 
 @pytest.mark.parametrize(("error", "words", "make"), [
@@ -268,13 +276,13 @@ def test_a_file_of_ones_own_and_one_that_has_vanished(pictures, tmp_path):
 
 def test_marks_move_the_query_and_stay_in_sight(pictures):
     box = gallery(pictures, k=2)
-    before = box.text()
+    before = repr(box)
     box.count.value = 7 if box.widget() else 0
     button(box, "More", names(box).index("4")).click()
     button(box, "Less", names(box).index("7")).click()
     box.count.value = 2
     assert [row.rank for row in box.columns()[0][1]][:2] == [1, 2] and "7" in names(box)
-    assert "4 (cold), liked" in box.text() and "7 (cold), disliked" in box.text()
+    assert "4 (cold), liked" in repr(box) and "7 (cold), disliked" in repr(box)
     assert "moved by 1 liked and 1 disliked" in box.said.value and "moved by" in box.picture().alt
     assert 'cg-liked">liked' in shown(box) and 'cg-disliked">disliked' in shown(box)
     assert len(cards(box)) == len(names(box)) > 2  # what is marked further down is seen, too
@@ -284,7 +292,7 @@ def test_marks_move_the_query_and_stay_in_sight(pictures):
     for marks in ({4: 1}, {4: 1, 7: -1}, {4: 1}, {}):
         box.back.click()
         assert box.marks == marks
-    assert box.text() == before
+    assert repr(box) == before
     (menu,) = widgets(box, "Dropdown")
     menu.value = "cold"
     assert names(box) == ["4", "5"] and len(cards(box)) == 2
@@ -323,7 +331,7 @@ rank  cosine  item
 
 
 def test_a_comparison_says_how_ranks_change(pictures):
-    assert compare(pictures).text() == COMPARED
+    assert repr(compare(pictures)) == COMPARED
     steps = np.arange(8)
     wide = np.hstack([circle(*steps), np.zeros((8, 3))])  # encoders may differ in dimensions
     asked = {"wide": wide[::-1]}  # as a control: other vectors to ask with
@@ -333,13 +341,13 @@ def test_a_comparison_says_how_ranks_change(pictures):
 
 def test_a_search_box_has_a_column_for_each_kind_and_says_how_it_was_found(media):
     box = search(media, "1", k=2)
-    assert "Pictures\nrank" in box.text() and "above all pairs, looks alike" in box.text()
+    assert "Pictures\nrank" in repr(box) and "above all pairs, looks alike" in repr(box)
     assert '<div class="cg-note">looks alike<' in shown(box)
     assert shown(box).count("<video ") == 1 and shown(box).count("<audio ") == 1
     assert "4 matches for 1" in box.said.value
     silent = search(media[:8], "1")
     assert "nothing found" in shown(silent) and "Films: none" in silent.picture().alt
-    assert "Films: nothing found" in silent.text()
+    assert "Films: nothing found" in repr(silent)
 
 
 def test_explore_is_its_first_result_where_nothing_can_be_moved(pictures, monkeypatch):
@@ -366,7 +374,7 @@ def test_explore_follows_its_controls(pictures, monkeypatch):
     monkeypatch.setenv("COURSE_GALLERY", "auto")  # what a callback knows: nobody runs a cell
     (slider,), (menu,) = widgets(box, "Slider"), widgets(box, "Dropdown")
     assert slider.how["name"] == "how many" and "<pre>a&lt;b&gt;!</pre>" in shown(box)
-    slider.value = 4.0
+    slider.value = 4
     assert seen[-1] == (4, "a<b>") and isinstance(seen[-1][0], int)
     assert 'alt="Dots, 4 a&lt;b&gt;: a from 1 to 1."' in shown(box)
     menu.value = "odd"

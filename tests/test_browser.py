@@ -12,16 +12,8 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from browser import (
-    ROOT,
-    close_side_bar,
-    dark_theme,
-    errors,
-    needs_chromium,
-    opened,
-    plays,
-    serving,
-)
+from browser import ROOT, command, errors, needs_chromium, opened, plays, serving
+from playwright.sync_api import expect
 from test_exports import exported
 
 pytestmark = needs_chromium
@@ -78,8 +70,8 @@ def page(request, tmp_path_factory):
         with opened(server, "boxes.ipynb", CELLS) as page:
             assert errors(page) == []
             page.program = request.param
-            if request.param == "lab":
-                close_side_bar(page)
+            if request.param == "lab":  # the notebook gets all of the width
+                page.get_by_role("tab", name="File Browser").first.click()
             yield page
 
 
@@ -95,13 +87,6 @@ def cards(part):
 
 def query(box):
     return box.locator(".cg-query .cg-name")
-
-
-def expect(*args):
-    from playwright.sync_api import expect
-
-    expect.set_options(timeout=30_000)
-    return expect(*args)
 
 
 def test_every_cell_has_run_and_shows_what_it_should(page, boxes):
@@ -264,23 +249,22 @@ def violations(page, axe: str, where: str = "html") -> list[str]:
     ]
 
 
-def test_boxes_are_accessible_in_both_themes_large_and_on_a_phone(page, boxes, axe, tmp_path):
+def test_boxes_are_accessible_in_both_themes_large_and_on_a_phone(page, boxes, axe):
     found = {}
 
     def look(name: str) -> None:
         page.mouse.move(0, 0)
-        for i, box in enumerate(boxes):
-            box.scroll_into_view_if_needed()
-            box.screenshot(path=tmp_path / f"{name}-{i}.png")
+        for box in boxes:
             assert box.evaluate(CUT_OFF) == [], name
         found[name] = violations(page, axe, ".jp-Cell-outputWrapper")
 
     boxes[0].get_by_role("button", name="Your own file").click()
     cards(boxes[0]).nth(1).get_by_role("button", name="More", exact=True).click()
     expect(boxes[0].locator(".cg-liked:visible")).to_have_count(1)
-    themes = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
-    for theme, name in list(themes.items())[: 2 if page.program == "lab" else 1]:
-        dark_theme(page, name) if page.program == "lab" else None
+    for theme in ("Light", "Dark") if page.program == "lab" else ("Light",):
+        command(page, "apputils:change-theme", theme=f"JupyterLab {theme}")
+        page.wait_for_selector(f"[data-jp-theme-name='JupyterLab {theme}']", state="attached")
+        page.locator("#jupyterlab-splash").wait_for(state="detached")
         page.wait_for_timeout(1000)
         page.set_viewport_size({"width": 1280, "height": 720})
         look(theme)
@@ -303,10 +287,8 @@ def test_boxes_are_accessible_in_both_themes_large_and_on_a_phone(page, boxes, a
 @pytest.fixture
 def tab(page):
     """A page of its own in the same browser, which reaches nothing."""
-    tab = page.context.browser.new_page(viewport={"width": 1280, "height": 720})
-    tab.route("http*://**", lambda route: route.abort())
-    yield tab
-    tab.close()
+    with page.context.browser.new_page(viewport={"width": 1280, "height": 720}) as tab:
+        yield tab
 
 
 def test_axe_sees_what_is_wrong(axe, tab):
@@ -319,8 +301,7 @@ def test_axe_sees_what_is_wrong(axe, tab):
 @pytest.mark.parametrize("name", ["01_image_embeddings", "04_unified_search"])
 def test_exports_are_accessible(axe, tab, tmp_path, name, template):
     """Slides have no reveal.js here, so that all of them are on the page."""
-    settings = {"reveal_url_prefix": "none"} if template == "slides" else {}
-    text = exported(ROOT / "notebooks" / f"{name}.ipynb", template, **settings)
+    text = exported(ROOT / "notebooks" / f"{name}.ipynb", template)
     (tmp_path / "page.html").write_text(text, encoding="utf-8")
     tab.goto((tmp_path / "page.html").as_uri())
     assert tab.locator(".no-reveal").count() == (template == "slides")

@@ -99,7 +99,10 @@ def test_a_pack_installs_without_any_network(tmp_path, monkeypatch, capsys):
     assert run(*program).stdout.startswith(str(folder))
 
 
-def test_the_project_and_official_weights_come_along(monkeypatch, tmp_path):
+@pytest.mark.parametrize("git", ["there", "not there"])  # as where the project came as a ZIP
+def test_the_project_and_official_weights_come_along(monkeypatch, tmp_path, git):
+    if git == "not there":
+        monkeypatch.setattr(classroom.shutil, "which", lambda program: None)
     for network in ("resnet18", "r3d_18"):
         (tmp_path / f"{network}.pth").write_bytes(network.encode())
     monkeypatch.setattr(weights, "official_path", lambda network: tmp_path / f"{network}.pth")
@@ -114,6 +117,14 @@ def test_the_project_and_official_weights_come_along(monkeypatch, tmp_path):
                  "course_utils/recorder.js", "notebooks/01_image_embeddings.ipynb"):  # fmt: skip
         assert (tmp_path / "pack/course" / name).read_bytes() == (ROOT / name).read_bytes()
     assert not (tmp_path / "pack/course/.git").exists()
+
+
+def test_a_file_of_the_project_that_was_deleted_is_left_out(monkeypatch, tmp_path):
+    listed = subprocess.CompletedProcess([], 0, "README.md\0gone.md\0")
+    monkeypatch.setattr(classroom.subprocess, "run", lambda *_, **__: listed)
+    monkeypatch.setattr(classroom.shutil, "which", lambda program: program)
+    classroom._copy_project(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
 
 
 def test_what_cannot_be_packed_is_said(monkeypatch, tmp_path, capsys):

@@ -23,15 +23,7 @@ pytestmark = [
     pytest.mark.skipif(not COLAB, reason="needs COURSE_COLAB, a Python like Colab's"),
 ]
 
-RUN = """
-import nbformat
-from nbclient import NotebookClient
-notebook = nbformat.read("alone.ipynb", 4)
-try:
-    NotebookClient(notebook, timeout=600, kernel_name="python3").execute()
-finally:
-    nbformat.write(notebook, "alone.ipynb")
-"""
+RUN = "-m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.timeout=600"
 
 
 def installed() -> dict[str, str]:
@@ -54,8 +46,9 @@ def texts(notebook) -> list[str]:
 def test_a_notebook_alone_runs_and_installs_only_what_is_missing(path, tmp_path):
     before = installed()
     (tmp_path / "alone.ipynb").write_bytes(path.read_bytes())
+    command = [COLAB, *RUN.split(), "alone.ipynb"]
     result = subprocess.run(
-        [COLAB, "-c", RUN], cwd=tmp_path, env=cloning(tmp_path), capture_output=True, text=True
+        command, cwd=tmp_path, env=cloning(tmp_path), capture_output=True, text=True
     )
     assert result.returncode == 0, result.stderr[-3000:]
     after = installed()

@@ -8,6 +8,7 @@ from sklearn.metrics import average_precision_score
 
 from course_utils.evaluation import (
     Difference,
+    Evaluation,
     Percentiles,
     above,
     best_of,
@@ -16,7 +17,6 @@ from course_utils.evaluation import (
     difference,
     evaluate,
     explain_images,
-    explain_sounds,
     explain_videos,
     hub_counts,
 )
@@ -38,25 +38,23 @@ def test_evaluate_by_hand():
     found = evaluate(vectors, ["a", "a", "b", "b", "a"], range(5), k=2)
     # Rankings: 0: 1 2 3 4; 1: 0 2 3 4; 2: 1 0 3 4; 3: 4 2 1 0; 4: 3 2 1 0
     assert found.precision.tolist() == [0.5, 0.5, 0.0, 0.5, 0.0]
-    wanted = [(1 + 2 / 4) / 2, (1 + 2 / 4) / 2, 1 / 3, 1 / 2, (1 / 3 + 2 / 4) / 2]
-    assert found.mean_average_precision == pytest.approx(np.mean(wanted))
     assert found.mean == pytest.approx(0.3)
     assert found.by_label() == {"a": pytest.approx(1 / 3), "b": pytest.approx(0.25)}
     assert found.k == 2 and found.queries.tolist() == [0, 1, 2, 3, 4]
     ties = evaluate(np.ones((4, 2)), ["a", "b", "a", "a"], range(4), k=1)
     assert ties.precision.tolist() == [0, 0, 1, 1]  # in the collection's order
+    few = evaluate(vectors[:3], ["a", "a", "b"], range(3), k=50)  # more than is left
+    assert few.precision.tolist() == [0.5, 0.5, 0]
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_average_precision_is_scikit_learns(seed):
-    rng = np.random.default_rng(seed)
+def test_average_precision_is_scikit_learns():
+    rng = np.random.default_rng(0)
     vectors, labels = rng.normal(size=(30, 6)), rng.integers(0, 3, 30)
-    scores = cosine_similarity(vectors, vectors)
-    others = ~np.eye(30, dtype=bool)
-    wanted = [
-        average_precision_score(labels[others[i]] == labels[i], scores[i][others[i]])
-        for i in range(30)
-    ]
+    labels[0] = 3  # nothing is relevant for this query
+    wanted = [0.0]
+    for query in range(1, 30):
+        scores = np.delete(cosine_similarity(vectors[query], vectors), query)
+        wanted.append(average_precision_score(np.delete(labels, query) == labels[query], scores))
     found = evaluate(vectors, labels, range(30)).mean_average_precision
     assert found == pytest.approx(np.mean(wanted))
 
@@ -78,7 +76,7 @@ def test_the_whole_source_is_left_out():
 def test_only_some_labels_are_queries():
     vectors, labels = at_angles(0, 10, 25, 90), ["pen", "pen", "p", "p"]
     every = evaluate(vectors, labels, range(4), k=2)
-    for query_labels in (["p"], ("p",), np.array(["p"]), "p"):
+    for query_labels in (["p"], np.array(["p"]), "p"):
         some = evaluate(vectors, labels, range(4), k=2, query_labels=query_labels)
         assert some.queries.tolist() == [2, 3] and some.labels.tolist() == ["p", "p"]
         assert some.precision.tolist() == every.precision[2:].tolist()
@@ -92,8 +90,6 @@ def test_other_query_vectors():
     assert evaluate(vectors, labels, range(3), k=1).precision.tolist() == [1, 1, 0]
     turned = evaluate(vectors, labels, range(3), k=1, query_vectors=-vectors)
     assert turned.precision.tolist() == [0, 0, 0]
-    few = evaluate(vectors, labels, range(3), k=50)  # more than is left
-    assert few.mean == pytest.approx(1 / 3)
 
 
 @pytest.mark.parametrize(
@@ -102,13 +98,10 @@ def test_other_query_vectors():
         ({"labels": ["a"]}, "3 vectors, 1 labels, 3 sources"),
         ({"sources": [1, 2]}, "3 vectors, 3 labels, 2 sources"),
         ({"query_vectors": at_angles(0, 1, 2, 3)}, "4 query vectors"),
-        ({"query_vectors": np.ones((3, 5))}, "5 and 2 dimensions"),
         ({"query_labels": ["z"]}, "No item has one of these labels"),
         ({"sources": [1, 1, 1]}, "all items are of one source"),
         ({"vectors": np.zeros((3, 2))}, "all zeros"),
-        ({"vectors": np.full((3, 2), np.nan)}, "NaN"),
         ({"k": 0}, "k, here 0"),
-        ({"k": -1}, "k, here -1"),
         ({"vectors": np.zeros((0, 2)), "labels": [], "sources": []}, "No item"),
     ],
 )
@@ -143,14 +136,6 @@ def width(values, sources) -> float:
     return found.high - found.low
 
 
-def test_an_interval_covers_the_mean_and_is_the_same_each_time():
-    labels, vectors = np.arange(60) % 3, np.random.default_rng(0).normal(size=(60, 16))
-    found = evaluate(vectors, labels, range(60))
-    low, high = found.interval()
-    assert 0 <= low < found.mean < high <= 1 and found.interval() == (low, high)
-    assert width([0.4] * 10, range(10)) == pytest.approx(0)
-
-
 def test_an_interval_is_as_wide_as_theory_says_and_draws_whole_sources():
     """About 2 x 1.96 standard errors; ten copies of a picture are no more evidence than one."""
     values = np.random.default_rng(0).random(400)
@@ -158,28 +143,33 @@ def test_an_interval_is_as_wide_as_theory_says_and_draws_whole_sources():
     single, copies = width(values[:12], range(12)), values[:12].repeat(10)
     assert width(copies, np.arange(12).repeat(10)) == pytest.approx(single)
     assert width(copies, range(120)) < 0.6 * single
+    assert width([0.4] * 10, range(10)) == pytest.approx(0)
     assert "no interval" in str(Difference.of([1.0, 0.5], ["x", "x"]))
     with pytest.raises(ValueError):
         Difference.of([1.0], ["a", "b"])
 
 
+def judged(precision, k=5) -> Evaluation:
+    """Return an evaluation with these precisions, in which each query is a source of its own."""
+    queries = np.arange(len(precision))
+    return Evaluation(k, queries, queries % 2, queries, np.asarray(precision), 0.0)
+
+
+def test_an_interval_covers_the_mean_and_is_the_same_each_time():
+    found = judged(np.random.default_rng(0).random(60))
+    low, high = found.interval()
+    assert 0 <= low < found.mean < high <= 1 and found.interval() == (low, high)
+
+
 def test_a_difference_is_paired():
     """Both vary much from query to query, but one is always a little better."""
-
-    def judged(precision, k=5):
-        vectors, labels = np.random.default_rng(0).normal(size=(40, 4)), np.arange(40) % 2
-        found = evaluate(vectors, labels, range(40), k)
-        found.precision[:] = precision
-        return found
-
     hard = np.random.default_rng(0).random(40) * 0.8
     found = difference(judged(hard + 0.1), judged(hard))
     assert found.mean == pytest.approx(0.1) == found.low and "above 0" in str(found)
     assert "below 0" in str(difference(judged(hard), judged(hard + 1)))
     mixed = difference(judged(np.tile([0.0, 1.0], 20)), judged(np.tile([1.0, 0.0], 20)))
     assert "no difference shown" in str(mixed)
-    few = evaluate(at_angles(0, 1, 2), [1, 1, 2], range(3))
-    for other in (few, judged(hard, k=3)):
+    for other in (judged(hard[:3]), judged(hard, k=3)):
         with pytest.raises(ValueError, match="same queries at the same k"):
             difference(judged(hard), other)
 
@@ -236,6 +226,7 @@ def test_hub_counts():
 @pytest.mark.parametrize("shape", [(7, 7), (3, 2, 4, 4)])
 @pytest.mark.parametrize("centred", [False, True])
 def test_contributions_add_up_to_the_cosine(shape, centred):
+    """Given maps stand for the networks; test_encoders has that their mean is the embedding."""
     maps = np.random.default_rng(0).random((2, *shape, 16))
     mean = unit_length(np.random.default_rng(1).random(16)) / 2 if centred else None
     first, second = unit_length(maps.reshape(2, -1, 16).mean(axis=1)) - (mean if centred else 0)
@@ -254,15 +245,3 @@ def test_a_place_contributes_what_it_shares():
     maps = [places, np.tile([1, 0, 0], (2, 2, 1))]
     parts, _, cosine = explain_images(SimpleNamespace(feature_map=lambda paths: maps), "a", "b")
     assert parts[0, 0] == pytest.approx(cosine) and parts[1, 1] == 0
-
-
-def test_encoders_split_their_matches_exactly(catalog, image_encoder):
-    from course_utils.audio import AudioEncoder
-
-    pens = catalog.select(kind="image", label="pen").paths[:2]
-    a, b = image_encoder.encode(pens)
-    assert explain_images(image_encoder, *pens)[2] == pytest.approx(a @ b, abs=1e-4)
-    voices = catalog.select(kind="audio", label="female voice").paths[:3]
-    encoder = AudioEncoder("voice").fit(voices)
-    bands, pitch, cosine = explain_sounds(encoder, *voices[:2])
-    assert bands.sum() + pitch.sum() == pytest.approx(cosine, abs=1e-5)

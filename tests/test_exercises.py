@@ -2,21 +2,21 @@
 
 import hashlib
 import itertools
+import math
 import time
 
 import numpy as np
 import pytest
 
-from course_utils import exercises, search
+from course_utils import exercises
+from course_utils.search import reciprocal_rank_fusion, unit_length
 
 CHECKS = [name for name in dir(exercises) if name.startswith("check_")]
-
 
 WRONG = {  # a common mistake, and words of the answer to it
     "dot product": ("cosine", lambda a, b: a @ b, "divide it by both lengths"),
     "no return": ("cosine", lambda a, b: None, "does it end with `return`"),
     "a crash": ("cosine", lambda a, b: a @ c, "NameError"),  # noqa: F821
-    "a word": ("cosine", lambda a, b: "one", "is right"),
     "worst first": ("top_k", lambda q, v, k: np.argsort(v @ q)[:k], "worst matches come first"),
     "all of them": ("top_k", lambda q, v, k: np.argsort(-(v @ q)), "The shape is"),
     "another order": ("top_k", lambda q, v, k: np.argsort(-(v @ q))[:k][::-1], "is right"),
@@ -24,44 +24,26 @@ WRONG = {  # a common mistake, and words of the answer to it
     "all results": ("precision", lambda f, w, k: f.count(w) / len(f), "Only the first k"),
     "the edge": ("moments", lambda s, n: np.arange(n) * s / n, "its edge"),
     "parts": ("moments", lambda s, n: np.arange(n) + 0.5, "counts parts"),
-    "too many moments": ("moments", lambda s, n: np.arange(n + 1), "The shape is"),
-    "blue first": ("clip", lambda f, m, d: ((f / 255 - m) / d).transpose(3, 0, 1, 2), "swapped"),
+    "blue first": ("clip", lambda f, m, d: np.moveaxis((f / 255 - m) / d, 3, 0), "swapped"),
     "time first": ("clip", lambda f, m, d: (f[..., ::-1] / 255 - m) / d, "The shape is"),
-    "0 to 255": (
-        "clip",
-        lambda f, m, d: ((f[..., ::-1] - m) / d).transpose(3, 0, 1, 2),
-        "divide by 255",
-    ),
+    "0 to 255": ("clip", lambda f, m, d: np.moveaxis((f[..., ::-1] - m) / d, 3, 0), "by 255"),
     "mean cosine": ("movement", lambda v: (v[1:] * v[:-1]).sum(1).mean(), "subtract it from 1"),
     "all pairs": ("movement", lambda v: 1 - (v @ v.T).mean(), "Only neighbours"),
     "natural logarithm": ("mel", lambda h: 2595 * np.log(1 + h / 700), "use np.log10"),
-    "math on an array": ("mel", lambda h: 2595 * __import__("math").log10(1 + h / 700), "arrays"),
-    "over bands": ("collapse", lambda s: s.mean(axis=0), "The shape is"),
-    "not unit": (
-        "collapse",
-        lambda s: ((s - s.mean()) / s.std()).mean(axis=1),
-        "np.linalg.norm",
-    ),
-    "not normalised": (
-        "collapse",
-        lambda s: s.mean(axis=1) / np.linalg.norm(s.mean(axis=1)),
-        "not normalised",
-    ),
+    "math on an array": ("mel", lambda h: 2595 * math.log10(1 + h / 700), "arrays"),
+    "not unit": ("collapse", lambda s: ((s - s.mean()) / s.std()).mean(axis=1), "np.linalg.norm"),
+    "not normalised": ("collapse", lambda s: unit_length(s.mean(axis=1)), "not normalised"),
     "shift 0": ("pitch", lambda f, rate: rate / 1, "begin at rate // 400"),
     "a shift": ("pitch", lambda f, rate: 133, "Divide the rate"),
     "a share": ("percentile", lambda s, a: (a < s).mean(), "Times 100"),
     "those above": ("percentile", lambda s, a: 100 * (a > s).mean(), "those below"),
     "worst fused first": (
         "fusion",
-        lambda rankings, k: search.reciprocal_rank_fusion(rankings, k)[0][::-1],
+        lambda rankings, k: reciprocal_rank_fusion(rankings, k)[0][::-1],
         "worst come first",
     ),
     "only the first list": ("fusion", lambda r, k: r[0], "comes back once"),
-    "joined in turn": (
-        "fusion",
-        lambda r, k: list(dict.fromkeys(x for ranking in r for x in ranking)),
-        "comes first",
-    ),
+    "joined in turn": ("fusion", lambda r, k: list(dict.fromkeys(sum(r, []))), "comes first"),
     "a number, not a list": ("fusion", lambda r, k: 1, "cannot be compared"),
     "content alone": ("key", lambda c, f: str(c), "have the same key"),
     "glued": ("key", lambda c, f: hashlib.sha256(c + f.encode()).hexdigest(), "the same key"),

@@ -22,68 +22,64 @@ EVALUATION = evaluate(np.eye(4) + 0.1, list("aabb"), list("wxyz"), k=1)
 
 PAIR = Catalog.load().select(kind="image", role="item")[[0, 60]]
 SMALL = [Image.new("RGB", (9, 9))] * 2
-DRAWN = {
-    "grid": lambda: f.grid([PICTURE, *PAIR.paths], ["a $x$", "b", "c"]),
-    "alone": lambda: f.grid([PICTURE[..., 0]]),
-    "pipeline": lambda: f.pipeline([("File", PAIR.paths[0], "a"), ("Best", [PICTURE] * 3, "last")]),
-    "vector": lambda: f.pipeline([("Vector", np.arange(9.0), ""), ("Numbers", None, "512")]),
-    "bars": lambda: f.bars({"x": [0.5, 0.25]}, ["a", "b"], 0.1),
-    "many bars": lambda: f.bars({"x": range(20)}, range(20)),
-    "precision": lambda: f.precision_bars(EVALUATION, list("abcd"), 1 / 3),
-    "intervals": lambda: f.intervals({"x": (0.5, 0.4, 0.6)}, 0, "difference"),
-    "chance of each": lambda: f.intervals({"x": (0.5, 0.4, 0.6)}, {"x": 0.2}),
-    "histogram": lambda: f.histograms(SCALE, {"a pair": 0.5, "0.90": 0.9}),
-    "histograms": lambda: f.histograms(dict.fromkeys("abcdefghi", SCALE)),
-    "heat": lambda: f.heat_maps([PICTURE] * 3, [MAP, MAP, MAP - 0.005], list("abc"), 0.234),
-    "films": lambda: f.heat_maps([numbered(16)] * 2, [np.stack([MAP, 2 * MAP])] * 2, "xy", 0.7),
-    "map": lambda: f.map_2d(np.eye(2), PAIR, "", SMALL, "label"),
-    "map of kinds": lambda: f.map_2d(np.eye(2), PAIR, "A map", SMALL),
-    "nine lines": lambda: f.lines([1, 2], {f"c{i}": [i, -i] for i in range(9)}, "x", "y"),
-    "marks": lambda: f.lines([1, 2], {"a": [1, np.nan]}, logx=True, logy=True, marks={"m": 1.5}),
-    "waveforms": lambda: f.waveforms([np.ones(8000), np.zeros(0)], ["a", "b"]),
-    "spectrograms": lambda: f.spectrograms([np.eye(64), np.eye(32)], "ab", unit="power"),
-    "pitch": lambda: f.spectrograms([MAP] * 2, "ab", HERTZ, [0, 200, np.nan] * 2, signed=True),
-    "dots": lambda: f.dots([1, 2, 9], ["a", "b", "a"], "hertz"),
-    "film strip": lambda: f.film_strip(numbered(10), np.arange(10) / 15, "A bar"),
-    "kernel": lambda: f.kernel_in_time(numbered(5), 1),
-    "diagram": lambda: f.diagram({"a": (0.2, 0.5, "one"), "b": (0.8, 0.5, "")}, [("a", "b", "x")]),
-}
-WORDS = {
-    "grid": "3 pictures: a $x$, b, c.",
-    "alone": "1 pictures.",
-    "pipeline": "A way in 2 steps. File: a; then Best: last.",
-    "vector": "A way in 2 steps. Vector; then Numbers: 512.",
-    "bars": "Bars for a, b: x 0.50, 0.25; chance 0.10.",
-    "many bars": ", 18.00, 19.00.",
-    "precision": "precision@1 of 4 queries, mean 0.50; chance 0.33. Lowest: c, d, ",
-    "intervals": "Dots with intervals, difference: x 0.50 (0.40 to 0.60); chance 0.",
-    "chance of each": "x 0.50 (0.40 to 0.60), chance 0.20.",
-    "histogram": "median 0.50; a pair 0.50: above 49 %; 0.90: above all pairs.",
-    "histograms": "h: median 0.50. i: median 0.50.",
-    "heat": "cosine of 0.23. a: most from row 7, column 7 of 7 x 7; b: ",
-    "films": "x: most from time 2, row 7, column 7 of 7 x 7",
-    "map": "Middle of each label: pen around (1.0, 0.0), ",
-    "map of kinds": "Middle of each kind: image around (0.5, 0.5).",
-    "nine lines": "Curves, y over x: c0 from 0 to 0, highest at 1 with 0; c1 from 1 to -1",
-    "marks": "highest at 1 with 1; m at 1.5.",
-    "waveforms": "Waveforms. a: 0.50 s, up to 1.00; b: 0.00 s, up to 0.00.",
-    "spectrograms": "Spectrograms: a, 64 x 64; b, 32 x 32.",
-    "pitch": "a, 7 x 7; b, 7 x 7.",
-    "dots": "Dots, hertz: a from 1 to 9; b from 2 to 2.",
-    "film strip": "Film strip: 10 frames from second 0.00 to 0.60. A bar.",
-    "kernel": "5 frames in order; a kernel covers frames 2 to 4.",
-    "diagram": "Boxes a (one), b. Arrows a to b: x.",
-}
+# What a figure says in words, and how it is drawn.
+FIGURES = [
+    ("3 pictures: a $x$, b, c.", lambda: f.grid([PICTURE, *PAIR.paths], ["a $x$", "b", "c"])),
+    ("1 pictures.", lambda: f.grid([PICTURE[..., 0]])),
+    ("A way in 2 steps. File: a; then Best: last.",
+     lambda: f.pipeline([("File", PAIR.paths[0], "a"), ("Best", [PICTURE] * 3, "last")])),
+    ("A way in 2 steps. Vector; then Numbers: 512.",
+     lambda: f.pipeline([("Vector", np.arange(9.0), ""), ("Numbers", None, "512")])),
+    ("Bars for a, b: x 0.50, 0.25; chance 0.10.",
+     lambda: f.bars({"x": [0.5, 0.25]}, ["a", "b"], 0.1)),
+    (", 18.00, 19.00.", lambda: f.bars({"x": range(20)}, range(20))),
+    ("precision@1 of 4 queries, mean 0.50; chance 0.33. Lowest: c, d, ",
+     lambda: f.precision_bars(EVALUATION, list("abcd"), 1 / 3)),
+    ("Dots with intervals, difference: x 0.50 (0.40 to 0.60); chance 0.",
+     lambda: f.intervals({"x": (0.5, 0.4, 0.6)}, 0, "difference")),
+    ("x 0.50 (0.40 to 0.60), chance 0.20.",
+     lambda: f.intervals({"x": (0.5, 0.4, 0.6)}, {"x": 0.2})),
+    ("median 0.50; a pair 0.50: above 49 %; 0.90: above all pairs.",
+     lambda: f.histograms(SCALE, {"a pair": 0.5, "0.90": 0.9})),
+    ("h: median 0.50. i: median 0.50.",
+     lambda: f.histograms(dict.fromkeys("abcdefghi", SCALE))),
+    ("cosine of 0.23. a: most from row 7, column 7 of 7 x 7; b: ",
+     lambda: f.heat_maps([PICTURE] * 3, [MAP, MAP, MAP - 0.005], list("abc"), 0.234)),
+    ("x: most from time 2, row 7, column 7 of 7 x 7",
+     lambda: f.heat_maps([numbered(16)] * 2, [np.stack([MAP, 2 * MAP])] * 2, "xy", 0.7)),
+    ("Middle of each label: pen around (1.0, 0.0), ",
+     lambda: f.map_2d(np.eye(2), PAIR, "", SMALL, "label")),
+    ("Middle of each kind: image around (0.5, 0.5).",
+     lambda: f.map_2d(np.eye(2), PAIR, "A map", SMALL)),
+    ("Curves, y over x: c0 from 0 to 0, highest at 1 with 0; c1 from 1 to -1",
+     lambda: f.lines([1, 2], {f"c{i}": [i, -i] for i in range(9)}, "x", "y")),
+    ("highest at 1 with 1; m at 1.5.",
+     lambda: f.lines([1, 2], {"a": [1, np.nan]}, logx=True, logy=True, marks={"m": 1.5})),
+    ("Waveforms. a: 0.50 s, up to 1.00; b: 0.00 s, up to 0.00.",
+     lambda: f.waveforms([np.ones(8000), np.zeros(0)], ["a", "b"])),
+    ("Spectrograms: a, 64 x 64; b, 32 x 32.",
+     lambda: f.spectrograms([np.eye(64), np.eye(32)], "ab", unit="power")),
+    ("a, 7 x 7; b, 7 x 7.",
+     lambda: f.spectrograms([MAP] * 2, "ab", HERTZ, [0, 200, np.nan] * 2, signed=True)),
+    ("Dots, hertz: a from 1 to 9; b from 2 to 2.",
+     lambda: f.dots([1, 2, 9], ["a", "b", "a"], "hertz")),
+    ("Film strip: 10 frames from second 0.00 to 0.60. A bar.",
+     lambda: f.film_strip(numbered(10), np.arange(10) / 15, "A bar")),
+    ("5 frames in order; a kernel covers frames 2 to 4.",
+     lambda: f.kernel_in_time(numbered(5), 1)),
+    ("Boxes a (one), b. Arrows a to b: x.",
+     lambda: f.diagram({"a": (0.2, 0.5, "one"), "b": (0.8, 0.5, "")}, [("a", "b", "x")])),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", DRAWN)
-def test_each_figure_says_in_words_what_it_shows(name):
-    figure = DRAWN[name]()
-    assert WORDS[name] in figure.alt and not re.search(r"\. \.|\.\.", figure.alt)
+@pytest.mark.parametrize(("words", "draw"), FIGURES)
+def test_each_figure_says_in_words_what_it_shows(words, draw):
+    figure = draw()
+    assert words in figure.alt and not re.search(r"\. \.|\.\.", figure.alt)
     picture = Image.open(io.BytesIO(figure.data))
     assert 100 < picture.width <= 1290 and picture.height <= 1500  # a projector is 1,280 wide
     assert (np.asarray(picture.convert("RGB"))[:4, -4:] > 240).all()  # white in every theme
-    assert DRAWN[name]().data == figure.data  # stored outputs stay the same
+    assert draw().data == figure.data  # stored outputs stay the same
 
 
 NAMES = "grid pipeline bars intervals histograms heat_maps lines dots waveforms spectrograms"
@@ -104,7 +100,7 @@ def test_nothing_to_draw_is_said(name):
     lambda: f.spectrograms([MAP], ["a", "b"]),
     lambda: f.spectrograms([MAP], ["a"], hertz=np.arange(3)),
     lambda: f.dots([1, 2], ["a"]),
-    lambda: f.film_strip([PICTURE], [1, 2]),
+    lambda: f.film_strip([PICTURE], [1, 2], ""),
     lambda: f.diagram({"a": (0, 0, "")}, [("a", "c", "")]),
 ])  # fmt: skip
 def test_nothing_is_dropped(draw):

@@ -16,11 +16,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import av
+import cv2
 import numpy as np
 import pytest
 import soundfile
 from films import number, numbered, write
-from PIL import EpsImagePlugin, Image, ImageFile, TiffImagePlugin, features
+from PIL import EpsImagePlugin, Image, ImageFile, PngImagePlugin, TiffImagePlugin, features
 
 from course_utils import media
 from course_utils.media import (
@@ -356,12 +357,17 @@ def test_a_file_that_names_another_is_not_followed(good, tmp_path, suffix, name)
 
 
 def test_bad_files_start_nothing_take_no_memory_and_print_nothing(tmp_path, monkeypatch, capfd):
-    """Pillow would start Ghostscript for a drawing, and decode 1.6 GB from a PNG of 50 kB."""
+    """Pillow would start Ghostscript for a drawing, and decode 1.6 GB from a PNG of 70 bytes."""
     started = []
     monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *args, **_: started.append(args))
     monkeypatch.setattr(ImageFile.ImageFile, "load", lambda self: started.append(self))
+    bomb = tmp_path / "bomb.png"
     for side in (20_000, 30_000):
-        bomb = png_by_hand(tmp_path / "bomb.png", side, side, 1, 0, [bytes(side // 8)] * side)
+        Image.new("1", (8, 8)).save(bomb)
+        data = bytearray(bomb.read_bytes())
+        data[16:24] = struct.pack(">II", side, side)
+        data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+        bomb.write_bytes(data)
         refused(bomb, "pixels")
     for name in ("eps", "MP4's head"):
         (tmp_path / "bad").write_bytes(JUNK[name])
@@ -371,20 +377,6 @@ def test_bad_files_start_nothing_take_no_memory_and_print_nothing(tmp_path, monk
 
 
 # ---- pictures ----
-
-
-def png_by_hand(path: Path, width: int, height: int, depth: int, color: int, rows, text=b""):
-    """Write a PNG of raw `rows` (bytes each), so that sizes, depths and texts are free."""
-    packer = zlib.compressobj(1)
-    packed = b"".join(packer.compress(b"\0" + row) for row in rows) + packer.flush()
-    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
-    written = b"\x89PNG\r\n\x1a\n"
-    chunks = {b"IHDR": header, b"tEXt": b"x\0" + text, b"IDAT": packed, b"IEND": b""}
-    for kind, data in chunks.items():
-        check = struct.pack(">I", zlib.crc32(kind + data))
-        written += struct.pack(">I", len(data)) + kind + data + check
-    path.write_bytes(written)
-    return path
 
 
 def test_sizes_and_drafts(tmp_path, monkeypatch):
@@ -412,8 +404,10 @@ def test_sizes_and_drafts(tmp_path, monkeypatch):
 
 
 def test_a_png_with_a_long_text_is_not_damaged(tmp_path):
-    rows = [bytes(row.astype(np.uint8)) for row in pixels(clouds())]
-    path = png_by_hand(tmp_path / "notes.png", 64, 48, 8, 2, rows, b"x" * 3_000_000)
+    notes = PngImagePlugin.PngInfo()
+    notes.add_text("x", "x" * 3_000_000)
+    path = tmp_path / "notes.png"
+    clouds().save(path, pnginfo=notes)
     assert kind_of(path) == "image" and (seen(path) == pixels(clouds())).all()
 
 
@@ -478,12 +472,13 @@ def test_ranges(tmp_path, values, tags, wanted):
 def test_ranges_of_other_formats(tmp_path):
     """16-bit colours, a PGM that states its largest value, few stars, no numbers at all, bits."""
     for depth, loss in ((65535, 1), (4095, 17)):  # of 12 bits, Pillow keeps four
-        row = np.linspace(0, depth, 256).astype(">u2")
-        color = np.stack([row, row[::-1], row], axis=1).astype(">u2")
-        found = seen(png_by_hand(tmp_path / "a.png", 256, 8, 16, 2, [color.tobytes()] * 8))[0]
+        row = np.linspace(0, depth, 256).astype(np.uint16)
+        color = np.stack([row, row[::-1], row], axis=1)
+        cv2.imwrite(str(tmp_path / "a.png"), np.stack([color] * 8))
+        found = seen(tmp_path / "a.png")[0]
         assert abs(found[:, 0] - np.arange(256)).max() <= loss
         assert abs(found[:, 1] - np.arange(256)[::-1]).max() <= loss
-        (tmp_path / "a.pgm").write_bytes(b"P5 256 8 %d\n" % depth + row.tobytes() * 8)
+        (tmp_path / "a.pgm").write_bytes(b"P5 256 8 %d\n" % depth + row.byteswap().tobytes() * 8)
         assert abs(seen(tmp_path / "a.pgm")[0, :, 0] - np.arange(256)).max() <= 1
 
     def read(values):
@@ -515,18 +510,16 @@ def test_transparency_is_laid_on_white(tmp_path):
     assert read([(7, 7, 7), (9, 9, 9)], "RGB", transparency=(7,) * 3) == [[255] * 3, [9] * 3]
 
 
-def test_logos_in_white_on_nothing_stay_apart(tmp_path, image_encoder):
+def test_logos_in_white_on_nothing_stay_apart(tmp_path):
     """On white they would be the same picture; an alpha that is zero everywhere is ignored."""
     rows, cols = np.mgrid[:200, :200]
     shapes = [abs(rows - 100) + abs(cols - 100) < 80, cols % 40 < 20, rows + cols < 180]
-    for i, shape in enumerate(shapes):
+    for shape in shapes:
         logo = np.full((200, 200, 4), 250, np.uint8)
         logo[..., 3] = 255 * shape
-        Image.fromarray(logo).save(tmp_path / f"{i}.png")
-        found = seen(tmp_path / f"{i}.png")
+        Image.fromarray(logo).save(tmp_path / "logo.png")
+        found = seen(tmp_path / "logo.png")
         assert (found[shape] == 250).all() and (found[~shape] == 128).all()
-    vectors = image_encoder.encode([tmp_path / f"{i}.png" for i in range(3)])
-    assert (vectors @ vectors.T)[np.triu_indices(3, 1)].max() < 0.97
     hidden = clouds().convert("RGBA")
     hidden.putalpha(0)
     hidden.save(tmp_path / "hidden.png")
@@ -547,10 +540,10 @@ TURNS = [  # EXIF orientations 1 to 8: how a camera stores the upright picture
 
 @each("orientation", [*range(1, 9), 0, 77])
 def test_orientation(tmp_path, orientation):
-    turn = TURNS[orientation - 1 if orientation in range(1, 9) else 0]
+    turned = TURNS[orientation - 1 if orientation in range(1, 9) else 0]
     upright, exif = np.asarray(clouds(192, 128)), Image.Exif()
     exif[0x0112] = orientation
-    stored = Image.fromarray(np.ascontiguousarray(turn(upright)))
+    stored = Image.fromarray(np.ascontiguousarray(turned(upright)))
     for form, options in {"PNG": {}, "TIFF": {}, "WEBP": {"lossless": True}}.items():
         stored.save(tmp_path / form, form, exif=exif, **options)
         assert (seen(tmp_path / form) == upright).all()
@@ -559,20 +552,18 @@ def test_orientation(tmp_path, orientation):
         found = seen(tmp_path / "a.jpg", draft_side=draft_side)
         assert abs(found - pixels(clouds(192, 128).resize(size))).mean() < 2
     deep = ramp(0, 65535, U16)[:, ::4]
-    stored = Image.fromarray(np.ascontiguousarray(turn(deep)))
+    stored = Image.fromarray(np.ascontiguousarray(turned(deep)))
     stored.save(tmp_path / "deep.png", exif=exif)
     assert (seen(tmp_path / "deep.png")[..., 0] == deep // 257).all()
 
 
-@each("name", ["a.heic", "photo.jpg", "a.jxl"])
-def test_photos_that_need_a_package_say_which(tmp_path, monkeypatch, name):
+@each("name", ["a.heic", "photo.jpg"])
+def test_a_heic_photo_without_its_package_says_which(tmp_path, monkeypatch, name):
     """By content: phones' HEIC is often named .jpg, and FFmpeg would take it for a film."""
     monkeypatch.setattr(media, "find_spec", lambda module: None)
-    heic, jxl = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500), b"\xff\x0a" + bytes(500)
-    (tmp_path / name).write_bytes(jxl if name == "a.jxl" else heic)
-    words = ("JPEG XL", "pillow-jxl-plugin") if name == "a.jxl" else ("HEIC", "pillow-heif")
+    (tmp_path / name).write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500))
     for read in (kind_of, read_image):
-        refused(tmp_path / name, "as JPEG", *words, read=read)
+        refused(tmp_path / name, "is a HEIC photo", "as JPEG", "pillow-heif", read=read)
 
 
 def test_jpeg_bytes():
@@ -611,8 +602,6 @@ def test_shapes_colours_short_films_and_wrong_requests(tmp_path, ten_seconds):
     assert found.shape == (3, 96, 160, 3) and found.dtype == np.uint8
     red, green, blue = found[0, 80, 80]
     assert red > 200 and green < 60 and blue < 60  # OpenCV would have it blue
-    path = write(tmp_path / "short.mp4", numbered(5))
-    assert numbers(path, rate=16, count=9) == [0, 1, 2, 3, 4, 4, 4, 4, 4]
     path = write(tmp_path / "one.mp4", numbered(2)[1:])
     assert numbers(path, rate=15, count=16) == [1] * 16 and video_seconds(path) == 1 / 16
     refused(ten_seconds, "ends before 12 s", read=read_frames, start=12.0, count=4)
@@ -650,17 +639,17 @@ def test_films_whose_header_does_not_say_how_long_they_are(tmp_path, form):
 
 @each("name", ["screen.mp4", "screen.mkv"])
 def test_a_long_time_without_a_new_picture(tmp_path, name):
-    """A screen recording of 116 s in which nothing moves for 100 s; slides of 110 s each."""
-    shown = np.r_[np.arange(0, 5000, 62), np.arange(105_000, 116_000, 62)]
-    path = write(tmp_path / name, numbered(len(shown)), milliseconds=shown, sound=tone(seconds=116))
-    assert video_seconds(path) == pytest.approx(116, abs=0.1)
-    wanted = [int(np.flatnonzero(shown <= 1000 * second)[-1]) for second in range(3, 116)]
-    assert numbers(path, rate=1, start=3, count=113) == wanted
-    assert numbers(path, rate=1, start=112, count=3) == wanted[109:112]
-    slides = 110_000 * np.arange(5)
+    """A screen recording of 36 s in which nothing moves for 20 s; slides of 22 s each."""
+    shown = np.r_[np.arange(0, 5000, 62), np.arange(25_000, 36_000, 62)]
+    path = write(tmp_path / name, numbered(len(shown)), milliseconds=shown, sound=tone(seconds=36))
+    assert video_seconds(path) == pytest.approx(36, abs=0.1)
+    wanted = [int(np.flatnonzero(shown <= 1000 * second)[-1]) for second in range(3, 36)]
+    assert numbers(path, rate=1, start=3, count=33) == wanted
+    assert numbers(path, rate=1, start=32, count=3) == wanted[29:32]
+    slides = 22_000 * np.arange(5)
     path = write(tmp_path / name, numbered(5), milliseconds=slides, sound=tone(seconds=9))
-    assert numbers(path, rate=1 / 55, count=9) == [0, 0, 1, 1, 2, 2, 3, 3, 4]
-    assert numbers(path, rate=15, start=300, count=3) == [2, 2, 2]
+    assert numbers(path, rate=1 / 11, count=9) == [0, 0, 1, 1, 2, 2, 3, 3, 4]
+    assert numbers(path, rate=15, start=60, count=3) == [2, 2, 2]
 
 
 def test_empty_packets_and_a_reader_that_gives_up_are_not_the_end(tmp_path, monkeypatch):
@@ -720,16 +709,16 @@ MATRICES = [(1, 0, 0, 1), (-1, 0, 0, 1), (-1, 0, 0, -1), (1, 0, 0, -1)]
 MATRICES += [(0, 1, 1, 0), (0, -1, 1, 0), (0, -1, -1, 0), (0, 1, -1, 0)]
 
 
-@each(("matrix", "turn"), list(zip(MATRICES, TURNS, strict=True)))
-def test_turned_and_mirrored_films(tmp_path, ten_seconds, matrix, turn):
+@each(("matrix", "turned"), list(zip(MATRICES, TURNS, strict=True)))
+def test_turned_and_mirrored_films(tmp_path, ten_seconds, matrix, turned):
     """As phones and front cameras mark them; the whole display matrix counts."""
-    data = bytearray(ten_seconds.read_bytes())
+    data, path = bytearray(ten_seconds.read_bytes()), tmp_path / "turned.mp4"
     a, b, c, d = (x << 16 for x in matrix)
     at = data.index(b"tkhd") + 44
     data[at : at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
-    (tmp_path / "turned.mp4").write_bytes(data)
-    upright = turn(read_frames(ten_seconds, start=4.9, count=1)[0])
-    assert (read_frames(tmp_path / "turned.mp4", start=4.9, count=1)[0] == upright).all()
+    path.write_bytes(data)
+    upright = turned(read_frames(ten_seconds, start=4.9, count=1)[0])
+    assert (read_frames(path, start=4.9, count=1)[0] == upright).all()
 
 
 def test_pixels_that_are_not_square_or_change_midway(tmp_path):
@@ -817,7 +806,8 @@ def test_a_cancelled_and_a_crashed_recording(tmp_path):
     for form, subtype in (("FLAC", None), ("MP3", None), ("OGG", "OPUS")):
         files.append(tmp_path / f"two.{form}")
         soundfile.write(files[-1], both, rate, subtype, format=form)
-    cosines = (lambda x: x @ x[0])(AudioEncoder().encode(files))
+    vectors = AudioEncoder().encode(files)
+    cosines = vectors @ vectors[0]
     assert (cosines > [0.999, 0.99, 0.97, 0.97]).all(), cosines
     data = bytearray(files[0].read_bytes())
     for length in (0, 2**31, 2**32 - 1):
@@ -843,39 +833,18 @@ def test_ranges_of_sounds(tmp_path):
         assert alike(found[100:], wave[100:]) > 0.999 and found[100:].std() > 0.05
 
 
-@each("name", ["a.wav", "a.flac", "a.ogg", "a.mp3", "a.m4a", "a.mts"])
-def test_start_and_duration(tmp_path, name):
-    path = tmp_path / name
-    steps = np.concatenate([tone(48_000, 1, pitch) for pitch in (300, 600, 900, 1200)])
-    if name == "a.mts":  # its clock begins at 1.4 s
-        write(path, numbered(64), form="mpegts", sound=steps)
-    elif name == "a.m4a":
-        song(path, form="mp4", wave=steps)
-    else:
-        soundfile.write(path, steps, 48_000)
-    part = read_waveform(path, start=2.1, duration=0.8)
+@each("name", ["a.wav", "a.mp3", "a.m4a", "sound.mp4"])
+def test_duration(good, monkeypatch, name):
+    path = good(name)[0]
+    part = read_waveform(path, duration=0.8)
     assert len(part) == pytest.approx(0.8 * SAMPLE_RATE, abs=1)
-    assert hertz(part) == pytest.approx(900, abs=3)
-    last = read_waveform(path, start=3.1)
-    assert len(last) == pytest.approx(0.9 * SAMPLE_RATE, abs=1600)
-    assert hertz(last) == pytest.approx(1200, abs=3)
-    refused(path, "ends before 7 s", read=read_waveform, start=7)
-    for start, duration in ((-1, None), (0, 0), (0, -1), (0, np.nan), (np.nan, 1)):
+    assert alike(part[:-50], read_waveform(path)[: len(part) - 50]) > 0.999
+    for duration in (0, -1, np.nan):
         with pytest.raises(ValueError, match="must be positive"):
-            read_waveform(path, start=start, duration=duration)
-
-
-def test_long_sounds_take_little_memory_or_are_refused(tmp_path, monkeypatch):
-    soundfile.write(tmp_path / "long.wav", np.zeros(SAMPLE_RATE * 600, np.int16), SAMPLE_RATE)
-    tracemalloc.start()
-    read_waveform(tmp_path / "long.wav", start=300, duration=1)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 2e6  # the whole file would be 38 MB
-    monkeypatch.setattr(media, "MAX_MINUTES", 0.05)
-    words = ("minutes of sound", "start and duration")
-    refused(tmp_path / "long.wav", *words, read=read_waveform)
-    assert len(read_waveform(tmp_path / "long.wav", duration=1)) == SAMPLE_RATE
+            read_waveform(path, duration=duration)
+    monkeypatch.setattr(media, "MAX_MINUTES", 0.02)
+    refused(path, "minutes of sound", "duration", read=read_waveform)
+    assert len(read_waveform(path, duration=1)) == pytest.approx(SAMPLE_RATE, abs=1)
 
 
 def test_what_is_missing_and_what_is_damaged_are_two_things(good, tmp_path):

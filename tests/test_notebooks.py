@@ -17,17 +17,12 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
-
-try:
-    import tomllib
-except ModuleNotFoundError:  # Python 3.10
-    import tomli as tomllib
+from test_house import PYPROJECT, ROOT
 
 from course_utils import exercises
 from course_utils.catalog import Catalog
 
-ROOT = Path(__file__).resolve().parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PROJECT = PYPROJECT["project"]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 TAGS = {"nbval-ignore-output", "exercise", "check", "parameters"}
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -64,20 +59,21 @@ def parts(cells) -> dict[str, int]:
 # ---- the gates themselves ----
 
 
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [("right", "1 passed"), ("wrong_output", "1 failed"), ("raises", "1 failed")],
-)
-def test_nbval_tells_right_from_wrong(name, said):
-    planted = ROOT / "tests" / "planted" / f"{name}.ipynb"
-    command = [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", str(planted)]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert (result.returncode == 0) == (name == "right") and said in result.stdout
+def said_by_pytest(*words: str) -> str:
+    """Return what the test command prints with these words added, on one worker."""
+    command = [sys.executable, "-m", "pytest", "-n0", "-p", "no:cacheprovider", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout
+
+
+def test_nbval_tells_right_from_wrong():
+    said = said_by_pytest("tests/planted")
+    assert re.findall(r"FAILED tests/planted/(\w+)", said) == ["raises", "wrong_output"]
+    assert "2 failed, 1 passed" in said
 
 
 def test_every_notebook_is_collected_by_the_test_command():
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-n0"]
-    collected = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout
+    assert "notebooks" in PYPROJECT["tool"]["pytest"]["ini_options"]["testpaths"]
+    collected = said_by_pytest("--collect-only", "-q", "notebooks")
     assert len(NOTEBOOKS) == 4
     assert all(f"notebooks/{path.name}::" in collected for path in NOTEBOOKS)
 
@@ -213,10 +209,10 @@ def set_up_of(path: Path) -> str:
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a git repository")
-@each_notebook
-def test_a_notebook_alone_fetches_the_course(path, tmp_path):
+def test_a_notebook_alone_fetches_the_course(tmp_path):
     """As on Colab. After a restart of the kernel it starts in the first folder once more."""
-    code = f"{set_up_of(path)}\nimport course_utils\nprint(course_utils.__file__)"
+    assert len({set_up_of(path).partition("needed = ")[0] for path in NOTEBOOKS}) == 1
+    code = f"{set_up_of(NOTEBOOKS[0])}\nimport course_utils\nprint(course_utils.__file__)"
     # Without `site`, the packages are there but not the course, which is installed as a link.
     environment = cloning(tmp_path) | {"PYTHONPATH": sysconfig.get_paths()["purelib"]}
     for _ in range(2):
@@ -250,18 +246,15 @@ def test_every_word_of_the_glossary_stands_in_its_notebooks():
 # ---- exercises ----
 
 
-def exercise_cells():
-    """Return (stub, check, solution) of every exercise of every notebook."""
-    found = []
-    for path in NOTEBOOKS:
-        cells = load(path).cells
-        for number, i in enumerate((i for i, x in enumerate(cells) if "exercise" in tags(x)), 1):
+def exercises_of(path: Path) -> list[tuple[str, str, str]]:
+    """Return (stub, check, solution) of every exercise of a notebook."""
+    cells, found = load(path).cells, []
+    for i, cell in enumerate(cells):
+        if "exercise" in tags(cell):
             assert "check" in tags(cells[i + 1])
-            solution = re.search(
-                r"<summary>Solution</summary>\s*```python\n(.*?)```", cells[i + 2].source, re.S
-            )
-            sources = cells[i].source, cells[i + 1].source, solution[1]
-            found.append(pytest.param(*sources, id=f"{path.stem}-{number}"))
+            folded = r"(?s)<summary>Solution</summary>\s*```python\n(.*?)```"
+            solution = re.search(folded, cells[i + 2].source)[1]
+            found.append((cell.source, cells[i + 1].source, solution))
     return found
 
 
@@ -274,20 +267,18 @@ def say(*sources: str) -> str:
     return said.getvalue()
 
 
-@pytest.mark.parametrize(("stub", "check", "solution"), exercise_cells())
-def test_solution_passes_and_stub_fails_kindly(stub, check, solution):
-    assert exercises.DONE in say(stub, solution, check)
-    kindly = say(stub, check)
-    assert "not yet" in kindly and "not written yet" in kindly
-    assert "Traceback" not in kindly and "Error" not in kindly.replace("NotImplementedError", "")
-
-
 @each_notebook
-def test_what_is_solved_is_counted(path, monkeypatch):
+def test_solutions_pass_and_are_counted_and_stubs_fail_kindly(path, monkeypatch):
     monkeypatch.setattr(exercises, "_solved", set())
-    mine = [each.values for each in exercise_cells() if each.id.startswith(path.stem)]
+    mine = exercises_of(path)
     for count, (stub, check, solution) in enumerate(mine, 1):
+        kindly = say(stub, check)
+        assert "not yet" in kindly and "not written yet" in kindly
+        assert "Traceback" not in kindly
+        assert "Error" not in kindly.replace("NotImplementedError", "")
         for _ in range(2):  # a second run counts once
-            assert f"Solved in this notebook: {count} of {len(mine)}." in say(stub, solution, check)
+            said = say(stub, solution, check)
+            assert exercises.DONE in said
+            assert f"Solved in this notebook: {count} of {len(mine)}." in said
     say(*mine[0][:2])  # no longer solved
-    assert f": {len(mine) - 1} of {len(mine)}." in say(*mine[-1][::2], mine[-1][1])
+    assert f": {len(mine) - 1} of {len(mine)}." in say(stub, solution, check)

@@ -14,7 +14,7 @@ from course_utils import players
 from course_utils.catalog import Item
 from course_utils.figures import kernel_in_time
 from course_utils.media import read_waveform
-from course_utils.players import Animation, Players, media_html, small_picture, thumbnail
+from course_utils.players import Animation, Players, media_html, small_picture
 
 
 @pytest.fixture(scope="module")
@@ -38,28 +38,28 @@ def picture(data: bytes) -> Image.Image:
 
 
 def test_thumbnails_of_pictures_films_and_sounds(folder):
-    assert picture(thumbnail(folder / "a.png")).size == (176, 117)
-    four = np.asarray(picture(thumbnail(folder / "a.mp4", "video")).convert("RGB"))
+    assert small_picture(Item(folder / "a.png")).size == (176, 117)
+    four = np.asarray(small_picture(Item(folder / "a.mp4", "video")))
     high, wide = four.shape[0] // 2, four.shape[1] // 2
     parts = [four[y : y + high, x : x + wide] for y in (0, high) for x in (0, wide)]
     assert [number(part[4:-2, 3:-3]) for part in parts] == [6, 18, 30, 42]
-    sound = np.asarray(picture(thumbnail(folder / "a.wav", "audio")).convert("L"), dtype=float)
+    sound = np.asarray(small_picture(Item(folder / "a.wav", "audio")).convert("L"), dtype=float)
     assert sound.shape == (132, 176)  # pitch upwards: 1,000 Hz is 57 % of the way from 62 to 8,000
     assert sound.mean(axis=1).argmax() == pytest.approx(0.43 * 132, abs=4)
     assert small_picture(Item(folder / "gone.png")).getpixel((0, 0)) == (0xBB, 0xBB, 0xBB)
 
 
-def test_what_is_kept_follows_the_file_and_is_bounded_in_bytes(folder, tmp_path, monkeypatch):
-    path = tmp_path / "changes.png"
-    Image.new("RGB", (30, 20), "red").save(path)
-    red = thumbnail(path)
-    assert thumbnail(path) is red
-    Image.new("RGB", (30, 21), "blue").save(path)
-    assert thumbnail(path) != red
+def test_what_is_kept_follows_the_file_and_is_bounded_in_bytes(tmp_path, monkeypatch):
+    item = Item(tmp_path / "changes.png")
+    Image.new("RGB", (30, 20), "red").save(item.path)
+    red, kept = media_html(item), list(players._kept.values())[-1]
+    assert media_html(item) == red and list(players._kept.values())[-1] is kept  # made once
+    Image.new("RGB", (30, 21), "blue").save(item.path)
+    assert media_html(item) != red
     monkeypatch.setattr(players, "KEPT", 10_000)
-    for i in range(30):
+    for i in range(9):
         Image.effect_noise((176, 176), 90).save(tmp_path / f"{i}.png")
-        assert len(thumbnail(tmp_path / f"{i}.png")) > 3000
+        assert len(media_html(Item(tmp_path / f"{i}.png"))) > 4000
         assert sum(map(len, players._kept.values())) <= 10_000
 
 

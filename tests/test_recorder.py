@@ -6,7 +6,7 @@ import ipywidgets
 import numpy as np
 import pytest
 
-from course_utils.media import MediaError, read_frames
+from course_utils.media import MediaError
 from course_utils.recorder import Camera, Microphone, OwnFile, Recorder, safe_name
 from course_utils.session import DATA, private_folder
 
@@ -41,9 +41,9 @@ class Browser:
 
 @pytest.fixture(autouse=True)
 def nothing_is_left():
-    before = [path for path in private_folder().rglob("*")]
+    before = list(private_folder().rglob("*"))
     yield
-    assert [path for path in private_folder().rglob("*")] == before
+    assert list(private_folder().rglob("*")) == before
 
 
 def test_names_are_made_safe():
@@ -109,20 +109,18 @@ def sound(path, wave=TONE):
         container.mux([*track.encode(frame), *track.encode(None)])
 
 
-def film(path, count=24, codec="libvpx", **more):
-    films.write(path, films.numbered(count)[:, :, :120], codec=codec, **more)
+def film(path, codec="libvpx", **more):
+    films.write(path, films.numbered(24), codec=codec, **more)
 
 
 @pytest.mark.parametrize(("name", "make", "words"), [
     ("a.webm", sound, "a sound of 1.5 s"),
     ("vp8.webm", film, "a film of 1.5 s"),
-    ("uneven.webm", lambda path: film(path, 3, milliseconds=(0, 900, 1000)), "a film of 1."),
     ("safari.mp4", lambda path: film(path, codec="libx264", sound=TONE), "a film of 1.5 s"),
     ("silent.webm", lambda path: sound(path, 0 * TONE), "silent.webm' is silent; see which"),
     ("quick.webm", lambda path: sound(path, TONE[:9600]), "quick.webm' lasts 0.2 s; make it"),
     ("cut.mp4", lambda path: path.write_bytes(b"\0\0\0\x18ftypmp42" + bytes(99)), "cut.mp4' "),
     ("words.txt", lambda path: path.write_text("words"), "words.txt' is neither a picture"),
-    ("empty.webm", lambda path: path.touch(), "empty.webm' is empty (0 bytes)"),
 ])  # fmt: skip
 def test_what_browsers_record_is_read_and_bad_files_get_one_sentence(tmp_path, name, make, words):
     make(tmp_path / name)
@@ -133,16 +131,10 @@ def test_what_browsers_record_is_read_and_bad_files_get_one_sentence(tmp_path, n
     browser.say("delete")
 
 
-def test_a_film_is_turned_as_the_phone_was_and_must_have_pictures(tmp_path):
-    film(tmp_path / "phone.mp4", codec="libx264")
-    films.turn(tmp_path / "phone.mp4")
-    browser = Browser(camera := Camera(film=True))
-    browser.send(tmp_path / "phone.mp4")
-    assert read_frames(camera.path, count=1).shape[1:] == (120, 96, 3)
+def test_a_film_must_have_pictures(tmp_path):
     sound(tmp_path / "film.webm")
-    answer = browser.send(tmp_path / "film.webm")
+    answer = Browser(Camera(film=True)).send(tmp_path / "film.webm")
     assert answer["said"] == "'film.webm' is a sound; here a film is wanted."
-    browser.say("delete")
 
 
 def test_it_shows_a_picture_of_the_default_or_the_live_widget(monkeypatch, tmp_path):

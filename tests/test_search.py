@@ -1,5 +1,6 @@
 """Cosines and rankings against values worked out by hand."""
 
+import itertools
 import math
 
 import numpy as np
@@ -27,7 +28,6 @@ SEEDS = pytest.mark.parametrize("seed", range(5))
         ([1, 2], [-2, -4], -1.0),
         ([1, 1], [1, 0], math.sqrt(0.5)),
         ([1, 2, 3], [3, 2, 1], 10 / 14),
-        ([5], [-2], -1.0),
     ],
 )
 def test_cosine_by_hand(a, b, cosine):
@@ -37,12 +37,8 @@ def test_cosine_by_hand(a, b, cosine):
 
 def test_cosine_shapes_and_range():
     a, b = np.eye(3)[:2], np.arange(1.0, 13).reshape(4, 3)
-    for first, second, shape in (
-        (a[0], b[0], ()),
-        (a[0], b, (4,)),
-        (a, b[0], (2,)),
-        (a, b, (2, 4)),
-    ):
+    for first, second in itertools.product((a[0], a), (b[0], b)):
+        shape = (*first.shape[:-1], *second.shape[:-1])
         assert np.shape(cosine_similarity(first, second)) == shape
     assert cosine_similarity(a, b)[1, 2] == pytest.approx(8 / math.sqrt(49 + 64 + 81))
     vectors = np.random.default_rng(0).normal(size=(200, 512)).astype(np.float32)
@@ -106,7 +102,6 @@ def test_top_k_by_hand():
     ("query", "collection", "k"),
     [
         ([1.0, 0.0], np.eye(2), 0),
-        ([1.0, 0.0], np.eye(2), -1),
         ([1.0, 0.0], [], 2),
         ([1.0, 0.0], np.zeros((0, 2)), 2),
         (np.eye(2)[:1], np.eye(2), 2),  # top_k(encoder.encode([path]), vectors)
@@ -127,16 +122,11 @@ def test_top_k_is_the_beginning_of_the_whole_ranking(seed):
     collection = rng.integers(0, 4, size=(n, d)).astype(kind) + kind(1)
     query = rng.normal(size=d).astype(np.float32)
     scores = cosine_similarity(query, collection)
-    everything = np.argsort(-scores.round(4), kind="stable")
+    ranking = np.argsort(-scores, kind="stable")  # equals in the collection's order
     for k in {1, 2, 7, n // 2 + 1, n, n + 3}:
         best, found = top_k(query, collection, k)
-        assert len(best) == len(set(best)) == min(k, n) and best.dtype.kind == "i"
-        near = 2e-3 if kind == np.float16 else 1e-4
-        np.testing.assert_allclose(found, scores[everything[:k]], atol=near)
-        np.testing.assert_allclose(found, scores[best], atol=near)
-        assert (np.diff(found) <= 0).all()
-        equal = np.flatnonzero(np.diff(found) == 0)
-        assert (best[equal] < best[equal + 1]).all()  # in the collection's order
+        np.testing.assert_array_equal(best, ranking[:k], strict=True)
+        np.testing.assert_array_equal(found, scores[best], strict=True)
 
 
 # ---- merging rankings ----
@@ -183,6 +173,7 @@ def test_rocchio_by_hand():
     moved = rocchio([2, 0], liked=[[0, 3], [5, 0]])  # lengths do not count
     assert moved == pytest.approx(np.array([1.375, 0.375]) / math.hypot(1.375, 0.375))
     assert rocchio([3, 4], np.zeros((0, 2))) == pytest.approx([0.6, 0.8])  # without marks
+    assert rocchio([1, 0], [[-1, 0]], [[1, 0]]) == pytest.approx([1, 0])  # marks never cancel it
 
 
 @SEEDS
@@ -193,12 +184,10 @@ def test_rocchio_brings_the_liked_nearer_and_takes_the_disliked_away(seed):
     assert near > cosine_similarity(query, liked) and far < cosine_similarity(query, disliked)
 
 
-def test_rocchio_says_what_cannot_be_moved():
-    for liked, words in (
-        ([[1, 0, 0]], "one encoder"),
-        ([0, 1], "lists of vectors"),
-        ([[0, 0]], "all zeros"),
-        ([[-1, 0]], "cancel"),
-    ):
-        with pytest.raises(ValueError, match=words):
-            rocchio([1, 0], liked=liked, weights=(1, 1, 0))
+@pytest.mark.parametrize(
+    ("liked", "words"),
+    [([[1, 0, 0]], "one encoder"), ([0, 1], "lists of vectors"), ([[0, 0]], "all zeros")],
+)
+def test_rocchio_says_what_cannot_be_moved(liked, words):
+    with pytest.raises(ValueError, match=words):
+        rocchio([1, 0], liked)

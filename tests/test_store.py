@@ -94,19 +94,17 @@ def test_from_the_first_vector_to_the_last(opened):
     kinds = ["image"] * 20 + ["video"] * 10
     opened.upsert(RESNET, names(30), vectors, labels, kinds)
     assert opened.count("image") == 30 and opened.count("audio") == 0
-    best, scores = top_k(vectors[4], vectors, 7)
-    hits = opened.search(RESNET, 7 * vectors[4], 7)  # only directions count
-    assert ids(hits) == [f"item {i}" for i in best] and hits[0].id == "item 4"
-    np.testing.assert_allclose([hit.score for hit in hits], scores, atol=1e-6)
-    assert [(hit.label, hit.kind) for hit in hits] == [(labels[i], kinds[i]) for i in best]
-    assert len(opened.search(RESNET, vectors[4], 500)) == 30
-
-    for label, kind in (("cup", None), (None, "video"), ("pen", "video"), ("hat", None)):
-        kept = [i for i in range(30) if label in (None, labels[i]) and kind in (None, kinds[i])]
-        assert opened.count("image", label, kind) == len(kept)
-        found = opened.search(RESNET, vectors[4], 30, label=label, kind=kind)
-        best = top_k(vectors[4], vectors[kept], 30)[0] if kept else []
-        assert ids(found) == [f"item {kept[i]}" for i in best]
+    assert len(opened.search(RESNET, 7 * vectors[4], 7)) == 7  # only directions count
+    for only in ({}, {"label": "cup"}, {"kind": "video"}, {"label": "pen", "kind": "video"}):
+        wanted = [(i, {"label": labels[i], "kind": kinds[i]}) for i in range(30)]
+        kept = [i for i, facts in wanted if only.items() <= facts.items()]
+        best, scores = top_k(vectors[4], vectors[kept], 500)
+        hits = opened.search(RESNET, vectors[4], 500, **only)
+        expected = [(f"item {i}", labels[i], kinds[i]) for i in np.array(kept)[best]]
+        assert [(hit.id, hit.label, hit.kind) for hit in hits] == expected
+        assert opened.count("image", **only) == len(kept)
+        np.testing.assert_allclose([hit.score for hit in hits], scores, atol=1e-6)
+    assert opened.search(RESNET, vectors[4], label="hat") == []
 
     opened.upsert(RESNET, ["item 4"], vectors[5:6], "ruler")
     assert opened.count("image") == 30
@@ -146,27 +144,24 @@ def test_another_encoders_vectors_are_refused(opened):
     assert opened.spaces() == {"image": R3D}
 
 
-def test_equals_keep_the_order_in_which_they_came(opened):
-    """Also where the k-th result has many equals, of which the database may return any."""
-    vectors = some(200, seed=3)
-    vectors[20:140] = vectors[20]
-    opened.upsert(RESNET, names(200), vectors)
-    for k in (1, 10, 119, 121):
-        expected = top_k(vectors[20], vectors, k)[0]
-        assert ids(opened.search(RESNET, vectors[20], k)) == [f"item {i}" for i in expected]
-    opened.upsert(RESNET, ["item 20"], vectors[20:21])
-    assert ids(opened.search(RESNET, vectors[20], 2)) == ["item 21", "item 22"]
-
-
 def test_rankings_equal_numpys(opened):
-    """More vectors than one message holds; cosines that differ by rounding may change places."""
+    """With more vectors than one message holds.
+
+    Equals keep the order in which they came, also where the k-th result has many, of which the
+    database may return any.
+    """
     encoder, vectors = Passport("video", "R3D-18", 64, "ffffffffffff"), some(1500, 64)
+    vectors[20:140] = vectors[20]
     opened.upsert(encoder, names(1500), vectors)
-    for query in some(5, 64, seed=1):
-        best, scores = top_k(query, vectors, 50)
-        for hit, i, score in zip(opened.search(encoder, query, 50), best, scores, strict=True):
-            assert hit.score == pytest.approx(score, abs=2e-6)
-            assert hit.id == f"item {i}" or abs(hit.score - vectors[int(hit.id[5:])] @ query) < 2e-6
+    queries = [(vectors[20], k) for k in (1, 10, 119, 121)]
+    queries += [(query, 50) for query in some(5, 64, seed=1)]
+    for query, k in queries:
+        best, scores = top_k(query, vectors, k)
+        hits = opened.search(encoder, query, k)
+        assert ids(hits) == [f"item {i}" for i in best]
+        np.testing.assert_allclose([hit.score for hit in hits], scores, atol=2e-6)
+    opened.upsert(encoder, ["item 20"], vectors[20:21])
+    assert ids(opened.search(encoder, vectors[20], 2)) == ["item 21", "item 22"]
 
 
 # What would end a text or change a filter if it were not taken as it is, and other alphabets
@@ -211,20 +206,17 @@ def test_unusable_arguments_are_refused_before_anything_is_written(opened):
     assert opened.count("image") == 0
 
 
-START = """
-import sys, numpy as np
-from course_utils.store import Passport, StoreError, VectorStore, open_store
-RESNET = Passport("image", "ResNet-18", 8, "aaaaaaaaaaaa")
-"""
-
-
 @contextmanager
-def started(code: str, *arguments, **settings):
-    """Start a program with what it needs already imported, and kill it (-9) at the end."""
+def another_program(code: str, *arguments):
+    """Start a program that has VectorStore and RESNET, and kill it (-9) at the end."""
+    start = (
+        "import sys, numpy as np\n"
+        "from course_utils.store import Passport, VectorStore\n"
+        f"RESNET = {RESNET!r}\n"
+    )
     program = subprocess.Popen(
-        [sys.executable, "-c", START + code, *map(str, arguments)], text=True, cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)} | settings,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        [sys.executable, "-c", start + code, *map(str, arguments)], text=True, cwd=ROOT,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     try:
         yield program
@@ -233,13 +225,7 @@ def started(code: str, *arguments, **settings):
         program.communicate()
 
 
-def run(code: str, *arguments, **settings) -> tuple[str, str]:
-    """Return what a program printed, and its errors."""
-    with started(code, *arguments, **settings) as program:
-        return program.communicate(timeout=120)
-
-
-def test_it_is_there_the_next_time_and_closing_lets_another_program_in(tmp_path, monkeypatch):
+def test_it_is_there_the_next_time(tmp_path, monkeypatch):
     path, vectors = tmp_path / "new folder" / "vectors.db", some(20)
     monkeypatch.setenv("COURSE_CACHE_DIR", str(path.parent))
     with VectorStore() as opened:
@@ -252,46 +238,34 @@ def test_it_is_there_the_next_time_and_closing_lets_another_program_in(tmp_path,
         assert opened.spaces() == {"image": RESNET} and opened.count("image", "pen") == 20
         assert opened.search(RESNET, vectors[0]) == expected
     opened.close()  # once more, harmless
-    code = "assert not {'pymilvus', 'torch'} & set(sys.modules)\n"
-    code += "s = VectorStore(uri=sys.argv[1]); print(s.count('image'), s.spaces()['image'].name)"
-    assert run(code, path) == ("20 ResNet-18\n", "")
 
 
-def test_a_database_that_another_kernel_has_open(tmp_path, capfd):
-    """One line says so and memory takes its place; after kill -9 it can be opened."""
+def test_another_program_gets_what_is_closed_and_keeps_it_until_it_is_killed(tmp_path, capfd):
+    """One line says so, and memory takes its place; what was written is there after kill -9."""
     path = tmp_path / "vectors.db"
-    hold = "s = VectorStore(uri=sys.argv[1]); print('open', flush=True); sys.stdin.read()"
-    with started(hold, path) as program:
-        assert program.stdout.readline() == "open\n"
-        with open_store(uri=path) as opened:
-            assert isinstance(opened, MemoryStore)
+    with VectorStore(uri=path) as opened:
+        opened.upsert(RESNET, ["mine"], some(1))
+    code = (
+        "assert not {'pymilvus', 'torch'} & set(sys.modules)\n"  # so far
+        "store = VectorStore(uri=sys.argv[1])\n"
+        "for i in range(10, 10**6, 10):\n"
+        "    store.upsert(RESNET, range(i - 10, i), np.eye(10, 8) + 1)\n"
+        "    print(store.count('image'), flush=True)\n"
+    )
+    with another_program(code, path) as program:
+        assert program.stdout.readline() == "11\n"
+        assert isinstance(open_store(uri=path), MemoryStore)
         line, printed = capfd.readouterr()
         assert line.startswith("Searching exactly in memory instead of in Milvus:")
         assert str(path) in line and "open in another program, shut that" in line
         assert line.count("\n") == 1 and printed == ""  # pymilvus would print a stack trace
-    with VectorStore(uri=path) as opened:
-        assert opened.spaces() == {}
-
-
-def test_kill_9_keeps_what_was_written(tmp_path):
-    """Every upsert that has returned is there afterwards, and nothing is half there."""
-    code = (
-        "s, i = VectorStore(uri=sys.argv[1]), int(sys.argv[2])\n"
-        "while True:\n"
-        "    s.upsert(RESNET, [f'item {i + j}' for j in range(10)], np.eye(10, 8) + 1)\n"
-        "    i += 10; print(i, flush=True)\n"
-    )
-    done, rng = 0, random.Random(0)
-    for _ in range(2):
-        with started(code, tmp_path / "vectors.db", done) as program:
-            done = int(program.stdout.readline())
-            time.sleep(rng.uniform(0, 0.3))
-            program.kill()
-            done = max([done, *map(int, program.communicate()[0].split())])
-        with VectorStore(uri=tmp_path / "vectors.db") as opened:
-            found = opened.count("image")
-            assert done <= found <= done + 10
-            assert len(opened.search(RESNET, some(1)[0], 10_000)) == found
+        written = program.stdout.readline()  # it goes on
+        time.sleep(0.1)
+        program.kill()
+        done = int((written + program.stdout.read()).split()[-1])
+    with VectorStore(uri=path) as opened:  # nothing is half there
+        assert done <= opened.count("image") <= done + 10
+        assert len(opened.search(RESNET, some(1)[0], 10_000)) == opened.count("image")
 
 
 def test_something_else_under_the_name(tmp_path):
@@ -329,15 +303,14 @@ def test_a_damaged_folder(tmp_path, seed):
         opened.upsert(RESNET, names(200), vectors)
 
 
-@pytest.mark.parametrize("missing", ["pymilvus", "milvus_lite"])
-def test_without_milvus(tmp_path, missing):
+@pytest.mark.parametrize("missing", ["pymilvus", "milvus_lite.server_manager"])
+def test_without_milvus(tmp_path, monkeypatch, capfd, missing):
     """As on a computer for which there is none."""
-    code = f"sys.modules[{missing!r}] = None\ns = open_store(uri=sys.argv[1])\n"
-    code += "s.upsert(RESNET, ['a'], np.ones((1, 8))); print(s.search(RESNET, np.ones(8))[0].id)"
-    printed, errors = run(code, tmp_path / "vectors.db")
-    first, second = printed.splitlines()
-    assert first.startswith("Searching exactly in memory") and missing[:6] in first
-    assert second == "a" and errors == ""
+    monkeypatch.setitem(sys.modules, missing, None)
+    assert isinstance(open_store(uri=tmp_path / "vectors.db"), MemoryStore)
+    line, printed = capfd.readouterr()
+    assert line.startswith("Searching exactly in memory") and missing[:6] in line
+    assert line.count("\n") == 1 and printed == ""
 
 
 @pytest.mark.timeout(60)
@@ -368,8 +341,9 @@ def test_learners_share_a_server(server, monkeypatch):
         assert a.spaces() == {} and b.spaces() == {"image": R3D}
         a.upsert(RESNET, ["a"], some(1))
         theirs = "VectorStore(*sys.argv[1:]).upsert(RESNET, ['theirs'], np.eye(1, 8))"
-        assert run(theirs, first, server) == ("", "")  # another program, seen at once
-        assert ids(a.search(RESNET, np.eye(1, 8)[0]))[0] == "theirs"
+        with another_program(theirs, first, server) as program:
+            assert program.communicate(timeout=120) == ("", "")
+        assert ids(a.search(RESNET, np.eye(1, 8)[0]))[0] == "theirs"  # seen at once
         a.drop("image")
         assert b.count("image") == 2
         b.drop("image")

@@ -1,8 +1,10 @@
 """The scripts that train the offline checkpoints: what they show, compare, learn and write."""
 
 import importlib
+import itertools
 import random
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -33,7 +35,9 @@ def noise(tmp_path):
 
 
 def run(monkeypatch, script, *words):
-    """Run a script with this command line."""
+    """Run a script with this command line; for it, each step of training takes a second."""
+    clock = itertools.count()
+    monkeypatch.setattr(script, "time", SimpleNamespace(time=lambda: next(clock)))
     monkeypatch.setattr(sys, "argv", ["script", *map(str, words)])
     script.main()
 
@@ -81,7 +85,7 @@ def test_training_brings_the_student_closer_and_goes_on(noise, tmp_path, monkeyp
     save_file(resnet18().half().state_dict(), start)
     words = ["--pictures", noise.parent, f"{noise}=2", "--teacher", teacher, "--start", start,
              "--out", out, "--state", state, "--batch", "8", "--minutes"]  # fmt: skip
-    run(monkeypatch, IMAGE, *words, "0.2")
+    run(monkeypatch, IMAGE, *words, "1")
     printed = capsys.readouterr().out
     assert "broken.jpg' is not a picture" in printed and printed.count("101 pictures, 6 of") == 4
     numbers = [float(line.partition("'difference': ")[2].partition(",")[0])
@@ -90,7 +94,7 @@ def test_training_brings_the_student_closer_and_goes_on(noise, tmp_path, monkeyp
     first, learned = torch.load(state), load_file(out)
     assert learned["fc.weight"].dtype == torch.float16
     assert not torch.equal(learned["conv1.weight"], load_file(start)["conv1.weight"])
-    run(monkeypatch, IMAGE, *words, "0.25")
+    run(monkeypatch, IMAGE, *words, "1.1")
     assert f"goes on after {first['counts'][1]:,} crops" in capsys.readouterr().out
     assert all(a > b for a, b in zip(torch.load(state)["counts"], first["counts"], strict=True))
     assert not torch.equal(load_file(out)["fc.bias"], learned["fc.bias"])
@@ -185,7 +189,7 @@ def test_the_video_network_begins_as_the_picture_network_frame_by_frame():
 def test_training_writes_a_video_checkpoint_that_loads(noise, tmp_path, monkeypatch, capsys):
     out = tmp_path / "r3d_18.safetensors"
     monkeypatch.setattr(VIDEO, "PLAN", ((0.5, 4, 32), (1.0, 8, 32)))
-    words = ["--pictures", noise, "--out", out, "--batch", "4", "--side", "48", "--minutes", "0.1"]
+    words = ["--pictures", noise, "--out", out, "--batch", "4", "--side", "48", "--minutes", "0.3"]
     run(monkeypatch, VIDEO, *words)
     said = capsys.readouterr().out
     assert "6 of them held out" in said and said.count("motion named right") == 2

@@ -206,7 +206,6 @@ def test_damaged_files_are_named(server, cache, monkeypatch, tmp_path):
     ("make", "difference"),
     [
         (lambda: small_state("resnet34"), 'Unexpected key(s) in state_dict: "layer1.2.'),
-        (lambda: small_state() | {"extra": torch.ones(3)}, 'Unexpected key(s) in state_dict: "ex'),
         (lambda: small_state() | {"conv1.weight": torch.ones(9)}, "mismatch for conv1.weight"),
         (lambda: {}, "Missing key(s)"),
     ],
@@ -231,15 +230,14 @@ class Trap:
         return os.mkdir, (str(self.marker),)
 
 
-@pytest.mark.parametrize("kind", ["pickle", "torch", "old torch", "training", "list", "text"])
+@pytest.mark.parametrize("kind", ["pickle", "torch", "old torch", "training", "list"])
 def test_a_file_that_is_more_or_less_than_weights(monkeypatch, cache, tmp_path, kind):
     marker, made = tmp_path / "code_has_run", tmp_path / "made.pth"
-    content = {"fc.bias": Trap(marker)}
     if kind == "pickle":
         made.write_bytes(pickle.dumps(Trap(marker), protocol=2))
     else:
-        others = {"training": {"epoch": 3, "state_dict": small_state()}, "list": [1, 2]}
-        content = others.get(kind, small_state() | {"fc.bias": "x"} if kind == "text" else content)
+        harmless = {"training": {"epoch": 3, "state_dict": small_state()}, "list": [1, 2]}
+        content = harmless.get(kind, {"fc.bias": Trap(marker)})
         torch.save(content, made, _use_new_zipfile_serialization=kind != "old torch")
     path = cache / official(monkeypatch, made.read_bytes())
     (tmp_path / "stick").mkdir()
@@ -250,10 +248,11 @@ def test_a_file_that_is_more_or_less_than_weights(monkeypatch, cache, tmp_path, 
         assert repr(str(place)) in str(caught.value)
         monkeypatch.setenv("COURSE_WEIGHTS_DIR", str(tmp_path / "stick"))
     assert not marker.exists()
-    if kind in ("pickle", "torch", "old torch"):  # the trap does work on those who are careless
-        pickle.loads(made.read_bytes()) if kind == "pickle" else torch.load(
-            made, weights_only=False
-        )
+    if kind not in ("training", "list"):  # the trap does work on those who are careless
+        if kind == "pickle":
+            pickle.loads(made.read_bytes())
+        else:
+            torch.load(made, weights_only=False)
         assert marker.exists()
 
 
