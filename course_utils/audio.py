@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torchaudio.transforms import MelSpectrogram
 
-from course_utils.cache import Encoder, all_tried, path_list
+from course_utils.cache import Encoder, all_tried, each_tried, path_list
 from course_utils.media import READING, SAMPLE_RATE, MediaError, read_waveform
 from course_utils.search import unit_length
 from course_utils.session import progress
@@ -176,7 +176,7 @@ class AudioEncoder(Encoder):
             ValueError: fewer than two files.
             MediaError: files are unusable; the message names each.
         """
-        numbers = np.array(all_tried(self._numbers(path) for path in path_list(paths)))
+        numbers = np.array(all_tried(each_tried(self._numbers, path_list(paths))))
         if len(numbers) < 2:
             raise ValueError("One sound has nothing to be centred on; give at least two files.")
         known = np.where(np.isnan(numbers).all(axis=0), 0.0, numbers)  # no file at all has a pitch
@@ -187,16 +187,18 @@ class AudioEncoder(Encoder):
 
     def stream(self, paths: Sequence[str | Path]) -> Iterator[np.ndarray | MediaError]:
         """Yield each file's embedding, float32 (dim,), or its error."""
-        for path in progress(path_list(paths), self):
-            numbers = self._numbers(path)
-            yield numbers if isinstance(numbers, MediaError) else self._finish(numbers, path)
+
+        def embed(path: str | Path) -> np.ndarray:
+            return self._finished(self._numbers(path), path)
+
+        return each_tried(embed, progress(path_list(paths)))
 
     def encode_waveform(self, waveform: np.ndarray) -> np.ndarray:
         """Return the embedding of a 16 kHz waveform, shape (samples,), as float32 (dim,).
 
         One in which nothing can be compared is a MediaError.
         """
-        return all_tried([self._finish(self._collapsed(waveform), "the waveform")])[0]
+        return self._finished(self._collapsed(waveform), "the waveform")
 
     def contributions(self, path: str | Path) -> tuple[np.ndarray, np.ndarray]:
         """Return what each band of each frame adds to a sound's embedding, and the pitch's numbers.
@@ -210,7 +212,7 @@ class AudioEncoder(Encoder):
         """
         if self.recipe.spread:
             raise ValueError("A standard deviation is no sum over time; use another recipe.")
-        vector = self._centred(*all_tried([self._numbers(path)]))
+        vector = self._centred(self._numbers(path))
         length = np.linalg.norm(vector)
         power = mel_power(read_waveform(path))
         spectrogram, kept = self._spectrogram(power)
@@ -252,22 +254,19 @@ class AudioEncoder(Encoder):
         kept = np.ones(power.shape[1], dtype=bool)
         return (values - values.mean()) / (values.std() or 1.0), kept
 
-    def _numbers(self, path: str | Path) -> np.ndarray | MediaError:
-        try:
-            waveform = read_waveform(path)
-        except MediaError as error:
-            return error
+    def _numbers(self, path: str | Path) -> np.ndarray:
+        waveform = read_waveform(path)
         if not waveform.any():
-            return MediaError(path, "is silent from beginning to end", "record it again, louder")
+            raise MediaError(path, "is silent from beginning to end", "record it again, louder")
         return self._collapsed(waveform)
 
     def _centred(self, numbers: np.ndarray) -> np.ndarray:
         """Centre, scale and weigh; a pitch that is not there counts as the usual one."""
         return np.nan_to_num((numbers - self.mean) / self.scale) * self.weight
 
-    def _finish(self, numbers: np.ndarray, name) -> np.ndarray | MediaError:
+    def _finished(self, numbers: np.ndarray, name: str | Path) -> np.ndarray:
         vector = self._centred(numbers)
         if not vector.any():
             remedy = "use a longer sound, or one with a voice for the pitch"
-            return MediaError(name, "has nothing that could be compared", remedy)
+            raise MediaError(name, "has nothing that could be compared", remedy)
         return unit_length(vector).astype(np.float32)

@@ -44,6 +44,15 @@ def all_tried(results: Iterable, problems: list[MediaError] | None = None) -> li
     return [result for result in results if not isinstance(result, MediaError)]
 
 
+def each_tried(compute: Callable, paths: Iterable) -> Iterator:
+    """Yield for each path what `compute` returns, or the MediaError that it raises."""
+    for path in paths:
+        try:
+            yield compute(path)
+        except MediaError as error:
+            yield error
+
+
 class Encoder:
     """What every encoder can do, whether it computes or remembers; each says how in `stream`.
 
@@ -135,11 +144,7 @@ class EmbeddingCache(Encoder):
         """
 
         def one_by_one(files: list) -> Iterator[np.ndarray | MediaError]:
-            for file in progress(files, self.encoder):
-                try:
-                    yield compute(Path(file))
-                except MediaError as error:
-                    yield error
+            return each_tried(compute, map(Path, progress(files)))
 
         recipe = f"{recipe}|{_described(compute)}"
         return all_tried(self._gather(path_list(paths), recipe, one_by_one), problems)

@@ -17,7 +17,7 @@ from torchvision.models import ResNet18_Weights
 from torchvision.models.video import R3D_18_Weights
 from torchvision.transforms import functional
 
-from course_utils.cache import Encoder, all_tried, path_list
+from course_utils.cache import Encoder, all_tried, each_tried, path_list
 from course_utils.media import READING, MediaError, iterate_frames, read_image, video_seconds
 from course_utils.search import unit_length
 from course_utils.session import progress
@@ -115,15 +115,9 @@ class NetworkEncoder(Encoder):
         """Yield each file's error or feature maps of its k inputs, (k, ...places, 512)."""
 
         def read(start: int) -> list[torch.Tensor | MediaError]:
-            found = []
-            for path in paths[start : start + self.batch_size]:
-                try:
-                    found.append(self._read(path))
-                except MediaError as error:
-                    found.append(error)
-            return found
+            return list(each_tried(self._read, paths[start : start + self.batch_size]))
 
-        with ThreadPoolExecutor(1) as reader, progress(paths, self) as bar:
+        with ThreadPoolExecutor(1) as reader, progress(paths) as bar:
             coming = reader.submit(read, 0)
             for following in range(self.batch_size, len(paths) + self.batch_size, self.batch_size):
                 batch, coming = coming.result(), reader.submit(read, following)

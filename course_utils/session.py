@@ -64,15 +64,12 @@ def is_live() -> bool:
         return False
 
 
-def progress(paths: Iterable, encoder=True):
-    """Return `paths` with a tqdm bar, seen only where somebody looks and has to wait.
-
-    `encoder` is True or False, or an encoder, whose `progress` says whether a bar is wanted.
-    """
+def progress(paths: Iterable):
+    """Return `paths` with a tqdm bar, seen only where somebody looks and has to wait."""
     from tqdm import tqdm
 
-    hidden = not (encoder and getattr(encoder, "progress", True) and is_live())
-    return tqdm(paths, unit="file", file=sys.stdout, leave=False, delay=1, disable=hidden)
+    look = {"unit": "file", "file": sys.stdout, "leave": False, "delay": 1}
+    return tqdm(paths, disable=not is_live(), **look)
 
 
 def report(*encoders) -> None:

@@ -25,7 +25,7 @@ from course_utils.media import MediaError
 class Small(Encoder):
     """A vector of four numbers that depends on a file's content; a file with `bad` is unusable."""
 
-    name, space, dim, progress = "small", "image", 4, False
+    name, space, dim = "small", "image", 4
 
     def __init__(self, log, fingerprint="f1", seconds=0.0):
         self.log, self.fingerprint, self.seconds = Path(log), fingerprint, seconds
