@@ -258,7 +258,8 @@ def intervals(rows: Mapping[str, tuple], line, xlabel="", title="") -> Figure:
     figure, ((axis,),) = new_axes(9.5, 0.5 * len(rows) + 1.3, xlabel=xlabel, title=title)
     each, said = line if isinstance(line, Mapping) else {}, []
     for place, (name, (value, low, high)) in enumerate(rows.items()):
-        axis.errorbar(value, place, xerr=[[value - low], [high - value]], fmt="o", color=BLUE, lw=3)
+        ends = np.maximum([[value - low], [high - value]], 0)  # rounding can turn them round
+        axis.errorbar(value, place, xerr=ends, fmt="o", color=BLUE, lw=3)
         said.append(f"{name} {value:.2f} ({low:.2f} to {high:.2f})")
         words, where = said[-1].removeprefix(name), axis.get_yaxis_transform()
         axis.text(1.02, place, words, transform=where, va="center", fontsize=11)

@@ -37,6 +37,8 @@ FIGURES = [
      lambda: f.precision_bars(EVALUATION, list("abcd"), 1 / 3)),
     ("Dots with intervals, difference: x 0.50 (0.40 to 0.60); chance 0.",
      lambda: f.intervals({"x": (0.5, 0.4, 0.6)}, 0, "difference")),
+    ("x 1.00 (1.00 to 1.00); chance 0.5.",  # a mean of ones may come out below both ends
+     lambda: f.intervals({"x": (1 - 1e-16, 1.0, 1.0)}, 0.5)),
     ("x 0.50 (0.40 to 0.60), chance 0.20.",
      lambda: f.intervals({"x": (0.5, 0.4, 0.6)}, {"x": 0.2})),
     ("median 0.50; a pair 0.50: above 49 %; 0.90: above all pairs.",
