@@ -7,7 +7,7 @@ import io
 import tempfile
 from pathlib import Path
 
-from browser import ROOT, close_side_bar, opened, serving
+from browser import ROOT, command, opened, serving
 from PIL import Image, ImageDraw
 
 GALLERY = """
@@ -53,16 +53,18 @@ def small(picture: Image.Image, height: int) -> Image.Image:
 
 def gallery(server) -> None:
     """Make .github/gallery.png."""
-    with opened(server, "gallery.ipynb", cells=[GALLERY], size=(1500, 1000)) as page:
-        close_side_bar(page)
+    with opened(server, "gallery.ipynb", cells=[GALLERY]) as page:
+        page.set_viewport_size({"width": 1500, "height": 1000})
+        command(page, "application:toggle-left-area")  # all of the width for the notebook
         picture = shot(page, page.locator(".cg-root:visible"))
         picture.quantize(160).save(ROOT / ".github" / "gallery.png", optimize=True)
 
 
 def search(server) -> None:
     """Make .github/search.webp."""
-    with opened(server, "search.ipynb", cells=[SEARCH], size=(1500, 1000)) as page:
-        close_side_bar(page)
+    with opened(server, "search.ipynb", cells=[SEARCH]) as page:
+        page.set_viewport_size({"width": 1500, "height": 1000})
+        command(page, "application:toggle-left-area")  # all of the width for the notebook
         box = page.locator(".cg-root:visible")
         frames, times = [], []
         for place in CLICKS:
