@@ -268,7 +268,8 @@ def test_the_offline_checkpoint(monkeypatch, network):
     assert not built.training and isinstance(built.fc, torch.nn.Identity)
     assert all(p.device.type == "cpu" and not p.requires_grad for p in built.parameters())
     old = {name: x for name, x in found.state.items() if "num_batches" not in name}
-    monkeypatch.setattr(weights.Weights, "stored", lambda self: old)  # files as old as torchvision's lack these
+    # Files as old as torchvision's lack these.
+    monkeypatch.setattr(weights.Weights, "stored", lambda self: old)
     assert len(build(network, found).state_dict()) >= len(old)
 
 
