@@ -51,11 +51,16 @@ def small(picture: Image.Image, height: int) -> Image.Image:
     return page.resize((WIDTH, height * WIDTH // picture.width), Image.Resampling.LANCZOS)
 
 
+def widen(page) -> None:
+    """Give the notebook a large window, and all of its width."""
+    page.set_viewport_size({"width": 1500, "height": 1000})
+    command(page, "application:toggle-left-area")
+
+
 def gallery(server) -> None:
     """Make .github/gallery.png."""
     with opened(server, "gallery.ipynb", cells=[GALLERY]) as page:
-        page.set_viewport_size({"width": 1500, "height": 1000})
-        command(page, "application:toggle-left-area")  # all of the width for the notebook
+        widen(page)
         picture = shot(page, page.locator(".cg-root:visible"))
         picture.quantize(160).save(ROOT / ".github" / "gallery.png", optimize=True)
 
@@ -63,8 +68,7 @@ def gallery(server) -> None:
 def search(server) -> None:
     """Make .github/search.webp."""
     with opened(server, "search.ipynb", cells=[SEARCH]) as page:
-        page.set_viewport_size({"width": 1500, "height": 1000})
-        command(page, "application:toggle-left-area")  # all of the width for the notebook
+        widen(page)
         box = page.locator(".cg-root:visible")
         frames, times = [], []
         for place in CLICKS:

@@ -82,8 +82,8 @@ def evaluate(
     if not len(queries) or (sources == sources[0]).all():
         raise ValueError("No item has one of these labels, or all items are of one source.")
     precision, average_precision = np.zeros(len(queries)), np.zeros(len(queries))
-    for i, query in enumerate(queries):
-        ranking, _ = top_k(asking[query], vectors, len(vectors))
+    rankings = np.argsort(-cosine_similarity(asking, vectors)[queries], axis=1, kind="stable")
+    for i, (query, ranking) in enumerate(zip(queries, rankings, strict=True)):
         others = ranking[sources[ranking] != sources[query]]
         relevant = labels[others] == labels[query]
         precision[i] = relevant[:k].mean()
