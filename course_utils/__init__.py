@@ -2,7 +2,8 @@
 
 Each room (module) does one thing and can be read on its own. From the ground floor up:
 
-    session (where things are), media (files in; pictures, frames, waveforms out), search (ranking)
+    session (where things are), media (files in; pictures, frames, waveforms out), search (ranking),
+    vision (what torchvision gives)
     catalog (which files there are), weights (of networks), cache (vectors computed once)
     encoders (pictures and films), audio (sounds), evaluation (is the search any good, and why?)
     store (vectors in a database), unified (any query, answers of every kind), figures, players

@@ -132,9 +132,9 @@ class EmbeddingCache(Encoder):
     ) -> list[np.ndarray]:
         """Return several vectors for each of n files, such as those of a video's key frames.
 
-        They are kept apart by `recipe` and by the code of `compute`, with the functions, arrays and
-        plain values that it names: change one, and they are computed anew. What lies inside other
-        objects is not looked at; if the result depends on that, say so in `recipe`.
+        They are kept apart by `recipe` and by the code of `compute`, with the functions, networks,
+        arrays, lists and plain values that it names: change one, and they are computed anew. If
+        the result depends on what lies inside other objects, say so in `recipe`.
 
         Args:
             paths: the files, or a Catalog.
@@ -216,7 +216,10 @@ def _described(value, seen: tuple = ()) -> str:
             cells = [cell.cell_contents for cell in value.__closure__ or ()]
             named = [value.__globals__.get(name) for name in value.__code__.co_names]
             value = (value.__code__, value.__defaults__, *cells, *named)
-    if isinstance(value, tuple):
+    elif hasattr(value, "state_dict") and not isinstance(value, type):  # a network
+        numbers = (x.float().numpy(force=True) for x in value.state_dict().values())
+        value = (str(value), value.training, *numbers)
+    if isinstance(value, (tuple, list)):
         return repr([_described(part, seen) for part in value])
     if isinstance(value, np.ndarray):
         return f"{value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"

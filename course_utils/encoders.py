@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 from weakref import WeakValueDictionary
 
 import numpy as np
 import torch
 from PIL import Image
 from torch.fx.experimental.optimization import fuse
-from torchvision.models import ResNet18_Weights
-from torchvision.models.video import R3D_18_Weights
-from torchvision.transforms import functional
 
 from course_utils.cache import Encoder, all_tried, each_tried, path_list
 from course_utils.media import READING, MediaError, iterate_frames, read_image, video_seconds
 from course_utils.search import unit_length
 from course_utils.session import progress
+from course_utils.vision import R3D_18_Weights, ResNet18_Weights, functional
 from course_utils.weights import Weights, build, load_weights
 
 FRAME_RATE = 15  # frames a second, and
@@ -28,17 +30,25 @@ FRAMES = 16  # frames a clip: how the official weights were trained; 1.07 second
 MOST_CLIPS = 5  # of one video
 SECONDS_A_CLIP = 4.0  # of video, for which one clip is taken
 _in_use = WeakValueDictionary()  # (name, weights, device): network; it is shared
+_accelerator = Lock()  # a GPU is one; many workers read for it
+
+
+def _hand_back() -> None:
+    """Give memory that is free again, some 200 MB, back to the system, which glibc would not do."""
+    with suppress(AttributeError, TypeError):  # other systems' C libraries lack this
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 class NetworkEncoder(Encoder):
-    """What encoders that are networks share: reading ahead, batches, one row for each file.
+    """What encoders that are networks share: workers, batches, one row for each file.
 
     Each of them says what a file becomes (`_read`): one or several inputs of the network, which
     gives a feature map for each. A file's vector is the mean over all places of its feature maps.
-    `batch_size` files are taken at once.
+    A worker takes `batch_size` files at once.
     """
 
     dim = 512
+    most_workers = 4  # memory grows with them
 
     def _load(self, network: str, device, batch_size: int, settings: tuple) -> None:
         """Build the network and stamp what its vectors depend on."""
@@ -63,8 +73,8 @@ class NetworkEncoder(Encoder):
     def stream(self, paths: Sequence[str | Path]) -> Iterator[np.ndarray | MediaError]:
         """Yield each file's embedding or error.
 
-        One batch is read while another is in the network, and only what the network will see is
-        kept, so that memory grows neither with the number of files nor with a video's length.
+        Each worker has one batch, and only what the network will see of it, so that memory grows
+        neither with the number of files nor with a video's length.
         """
         for found in self._feature_maps(path_list(paths)):
             if not isinstance(found, MediaError):
@@ -86,7 +96,9 @@ class NetworkEncoder(Encoder):
             raise ValueError(f"A clip has another number of frames; the network takes {FRAMES}.")
         if not prepared:
             return np.zeros((0, self.dim), dtype=np.float32)
-        return unit_length(self.compute(torch.stack(prepared)))
+        vectors = unit_length(self.compute(torch.stack(prepared)))
+        _hand_back()
+        return vectors
 
     def compute(self, prepared: torch.Tensor) -> np.ndarray:
         """Return what the network makes of n stacked results of `prepare`: float32 (n, 512).
@@ -114,19 +126,29 @@ class NetworkEncoder(Encoder):
     def _feature_maps(self, paths: list) -> Iterator[np.ndarray | MediaError]:
         """Yield each file's error or feature maps of its k inputs, (k, ...places, 512)."""
 
-        def read(start: int) -> list[torch.Tensor | MediaError]:
-            return list(each_tried(self._read, paths[start : start + self.batch_size]))
-
-        with ThreadPoolExecutor(1) as reader, progress(paths) as bar:
-            coming = reader.submit(read, 0)
-            for following in range(self.batch_size, len(paths) + self.batch_size, self.batch_size):
-                batch, coming = coming.result(), reader.submit(read, following)
-                good = [inputs for inputs in batch if not isinstance(inputs, MediaError)]
+        def work(start: int) -> list[np.ndarray | MediaError]:
+            batch = list(each_tried(self._read, paths[start : start + self.batch_size]))
+            good = [inputs for inputs in batch if not isinstance(inputs, MediaError)]
+            with nullcontext() if self.device.type == "cpu" else _accelerator:
                 maps = iter(self._before_averaging(torch.cat(good)) if good else ())
-                for inputs in batch:
-                    bad = isinstance(inputs, MediaError)
-                    yield inputs if bad else np.stack(list(islice(maps, len(inputs))))
-                bar.update(len(batch))
+            bad = (isinstance(x, MediaError) for x in batch)
+            return [x if next(bad) else np.stack(list(islice(maps, len(x)))) for x in batch]
+
+        # Two workers of one core do more than one of two: cores need not wait for each other.
+        cores = torch.get_num_threads()
+        workers = min(cores, self.most_workers)
+        starts = iter(range(0, len(paths), self.batch_size))
+        try:
+            part = torch.set_num_threads, (cores // workers,)
+            with ThreadPoolExecutor(workers, "encoder", *part) as pool, progress(paths) as bar:
+                coming = deque(pool.submit(work, start) for start in islice(starts, workers + 1))
+                while coming:
+                    yield from (done := coming.popleft().result())
+                    coming.extend(pool.submit(work, start) for start in islice(starts, 1))
+                    bar.update(len(done))
+        finally:
+            torch.set_num_threads(cores)  # for threads to come
+            _hand_back()
 
 
 class ImageEncoder(NetworkEncoder):
@@ -222,12 +244,12 @@ class VideoEncoder(NetworkEncoder):
         """
         if size < 32 or size % 16:
             raise ValueError(f"size is {size}; it may be 112, 224 or another multiple of 16.")
-        self.size = size
+        self.size, self.most_workers = size, self.most_workers if size <= 112 else 1
         steps = self.preprocessing = R3D_18_Weights.KINETICS400_V1.transforms()
         self.resize = [round(side * size / steps.crop_size[0]) for side in steps.resize_size]
         self.weights = weights or load_weights("r3d_18")
         sampling = (FRAME_RATE, FRAMES, MOST_CLIPS, SECONDS_A_CLIP, size)
-        self._load("r3d_18", device, 2 if size <= 112 else 1, sampling)  # memory grows with both
+        self._load("r3d_18", device, 1, sampling)
 
     def feature_map(self, path: str | Path) -> np.ndarray:
         """Return what the network has of a file just before averaging.

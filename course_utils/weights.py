@@ -22,10 +22,9 @@ from urllib.request import Request, urlopen
 
 import torch
 from safetensors.torch import load_file
-from torchvision.models import ResNet18_Weights, resnet18
-from torchvision.models.video import R3D_18_Weights, r3d_18
 
 from course_utils.session import DATA
+from course_utils.vision import R3D_18_Weights, ResNet18_Weights, r3d_18, resnet18
 
 CONNECT_SECONDS = 5  # how long to wait for the first answer before going on without internet
 STALL_SECONDS = 15  # how long a download may stand still
@@ -154,8 +153,7 @@ def build(network: str, weights: Weights) -> torch.nn.Module:
 
     All names and shapes must be the network's; a WeightsError names the first difference.
     """
-    with torch.device("meta"):  # shapes without memory: the parameters themselves move in
-        model = NETWORKS[network][0]()
+    model = NETWORKS[network][0]()
     model.fc = torch.nn.Identity()  # what goes in comes out
     state = {name: x for name, x in weights.stored().items() if not name.startswith("fc.")}
     see_one_frame(model, state)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from course_utils.cache import EmbeddingCache, Encoder, _unwritten
 from course_utils.catalog import Catalog, Item
@@ -150,10 +151,11 @@ def test_rows_are_as_many_as_the_file_has(encoder, files, folder):
     def frames(path):
         if path in files[8:]:
             raise MediaError(path, "has no frames", "film it again")
-        calls.append(path)
+        note(path)
         return np.full((int(path.stem), 4), int(path.stem), np.float64)
 
     calls, kept = [], EmbeddingCache(encoder, folder)
+    note = calls.append  # a list that grows would be something that the result depends on
     for _ in range(2):
         problems = []
         found = kept.rows(files, "frames", frames, problems)
@@ -167,7 +169,7 @@ def test_rows_are_as_many_as_the_file_has(encoder, files, folder):
 
 
 def test_rows_follow_the_code_not_only_its_name(encoder, files, folder):
-    """A changed body, constant, array, helper, default or argument gives new vectors."""
+    """A changed body, constant, array, list, helper, default, argument or network is noticed."""
     kept, order = EmbeddingCache(encoder, folder), np.arange(4)
 
     def made_with(edit, factor=1):
@@ -179,17 +181,23 @@ def test_rows_follow_the_code_not_only_its_name(encoder, files, folder):
     def scaled(path, by):
         return np.full((1, 4), by)
 
+    def through(network):
+        return lambda x: network(torch.tensor(x, dtype=torch.float32)).detach().numpy()
+
+    networks = [torch.nn.Linear(4, 4), torch.nn.Linear(4, 4)]  # their numbers are random
     variants = [
         *(made_with(lambda x: x[:, order]), made_with(lambda x: x[:, order[::-1]])),
         *(made_with(lambda x: x + 1), made_with(lambda x: x + 1.5)),
         *(made_with(lambda x: x + 1, factor=2), partial(scaled, by=3), partial(scaled, by=5)),
+        *(made_with(through(network)) for network in networks),
+        *(made_with(lambda x, by=by: x * by[0]) for by in ([7], [9])),
     ]
     for compute in variants:
         np.testing.assert_array_equal(kept.rows(files[:1], "", compute)[0], compute(files[0]))
     order = order[::-1].copy()  # the same function, which now names another array
     assert kept.rows(files[:1], "", variants[0])[0].tolist() == [[4, 3, 2, 1]]
     kept.rows(files[:1], "", made_with(lambda x: x + 1))  # defined anew, and the same
-    assert (kept.computed, kept.reused) == (8, 1)
+    assert (kept.computed, kept.reused) == (12, 1)
 
 
 @pytest.mark.parametrize("fault", ["cut", "empty", "bit", "other's", "noise"])
