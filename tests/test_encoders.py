@@ -3,6 +3,7 @@
 import dataclasses
 import threading
 import time
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -265,3 +266,5 @@ def test_stopping_and_many_files(image_encoder, pictures, monkeypatch):
         image_encoder.encode(pictures * 100)
     assert len(seen["read"]) < 41 + 80 and threading.active_count() == before
     assert caught.value.__traceback__ is not None  # it is still held here
+    with ThreadPool(1) as pool:  # a later thread calculates with as many cores as ever
+        assert pool.apply(torch.get_num_threads) == torch.get_num_threads()
